@@ -1,0 +1,157 @@
+# rustydb: the one entrance.
+#
+#   make            build build/rustydb
+#   make run        install what is missing, build, serve ./rustydb-data on 127.0.0.1:8080
+#   make check      install what is missing, build, lint, run the test suite
+#   make check-all  the suite under the sanitizers too, long crash and soak tests, fuzzing
+#   make bench      measure (see docs/performance.md)
+#   make help       all of it
+
+CC ?= gcc
+VERSION := 0.1.0
+
+# ---- where things go: one folder per kind of build ------------------------------------------------
+# SAN=address,undefined or SAN=thread builds the same tree with sanitizers.
+empty :=
+space := $(empty) $(empty)
+comma := ,
+B := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+
+# ---- Debian packages ------------------------------------------------------------------------------
+BUILD_PACKAGES := gcc libc6-dev make pkg-config libwebsockets-dev libwebsockets-evlib-uv \
+	libcurl4-openssl-dev libjansson-dev libssl-dev libreadline-dev libsqlite3-dev libinih-dev \
+	zlib1g-dev
+CHECK_PACKAGES := $(BUILD_PACKAGES) bats parallel libcmocka-dev valgrind clang clang-format \
+	cppcheck shellcheck iso-codes jq curl sqlite3 procps python3 python3-websockets util-linux
+PKGS := libwebsockets libcurl jansson libcrypto libssl readline sqlite3 inih zlib
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all units run check check-all lint unit bats bench soak fuzz valgrind deps deps-check clean help \
+	format tidy install
+
+# Goals that set the machine up by themselves.
+SELF_SETUP := $(filter run check check-all bench soak fuzz,$(MAKECMDGOALS))
+NEED_DEPS := $(if $(filter run,$(SELF_SETUP)),deps)$(if $(filter-out run,$(SELF_SETUP)),deps-check)
+
+# ---- flags ----------------------------------------------------------------------------------------
+CSTD := -std=gnu17
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	-Wpointer-arith -Wformat=2 -Wno-format-nonliteral
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
+OPT := -O2 -g
+ifeq ($(SAN),)
+HARDEN += -D_FORTIFY_SOURCE=2
+else
+OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) $(if $(findstring undefined,$(SAN)),-fno-sanitize-recover=undefined)
+endif
+CPPFLAGS += -D_GNU_SOURCE -DRUSTYDB_VERSION='"$(VERSION)"' -I. -Ilibcore
+ALL_CFLAGS = $(CSTD) $(OPT) $(WARN) $(HARDEN) $(PKG_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+LINK_FLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN))
+LIBS = $(PKG_LIBS) -lpthread -lm -ldl
+
+# ---- sources --------------------------------------------------------------------------------------
+LIB_SRC := $(sort $(wildcard libcore/*/*.c libcore/*/*/*.c daemon/*.c daemon/*/*.c cli/*.c cli/*/*.c))
+CMD_SRC := $(sort $(wildcard cmd/*.c))
+UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_LIB := $(sort $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)))
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+ALL_C := $(LIB_SRC) $(CMD_SRC) $(UNIT_SRC) $(UNIT_LIB) $(FUZZ_SRC)
+ALL_H := $(sort $(wildcard libcore/*/*.h libcore/*/*/*.h daemon/*.h daemon/*/*.h cli/*.h cli/*/*.h \
+	cmd/*.h tests/unit/*.h tests/fuzz/*.h))
+
+LIB_OBJ := $(LIB_SRC:%.c=$B/obj/%.o)
+CMD_OBJ := $(CMD_SRC:%.c=$B/obj/%.o)
+UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$B/unit/%)
+UNIT_LIB_OBJ := $(UNIT_LIB:%.c=$B/obj/%.o)
+
+all: $B/rustydb build/compile_commands.json
+
+# What pkg-config says is kept in a file, so that it is asked once and after the packages are there.
+ifeq ($(filter clean help deps deps-check format,$(MAKECMDGOALS)),)
+include $B/packages.mk
+endif
+
+$B/packages.mk: Makefile | $(NEED_DEPS)
+	@mkdir -p $(@D)
+	@pkg-config --exists $(PKGS) || { echo 'Missing libraries; "make deps" installs them:'; \
+	  pkg-config --print-errors --exists $(PKGS); exit 1; }
+	@{ echo "PKG_CFLAGS := $$(pkg-config --cflags $(PKGS))"; \
+	   echo "PKG_LIBS := $$(pkg-config --libs $(PKGS))"; } > $@
+
+$B/rustydb: $(CMD_OBJ) $B/librustydb.a
+	$(CC) $(LINK_FLAGS) -o $@ $^ $(LIBS)
+
+$B/librustydb.a: $(LIB_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+$B/obj/%.o: %.c $B/packages.mk
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$B/unit/%: $B/obj/tests/unit/%.o $(UNIT_LIB_OBJ) $B/librustydb.a
+	@mkdir -p $(@D)
+	$(CC) $(LINK_FLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+.PRECIOUS: $B/obj/%.o
+-include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_SRC:%.c=$B/obj/%.d) $(UNIT_LIB_OBJ:.o=.d)
+
+build/compile_commands.json: Makefile $(ALL_C)
+	@mkdir -p $(@D)
+	@{ echo '['; sep=; for f in $(ALL_C); do \
+	  printf '%s{"directory":"%s","file":"%s","arguments":["cc"' "$$sep" "$(CURDIR)" "$$f"; \
+	  for a in $(filter-out -Werror -DRUSTYDB_VERSION=%,$(ALL_CFLAGS)); do printf ',"%s"' "$$a"; done; \
+	  printf ',"-DRUSTYDB_VERSION=\\"$(VERSION)\\"","-c","%s"]}' "$$f"; sep=",$$(printf '\nx')"; sep="$${sep%x}"; \
+	done; echo ']'; } > $@
+
+# ---- set-up ---------------------------------------------------------------------------------------
+# $(1): packages. Says what it installs; where apt-get is absent, says what is needed and stops.
+define install_missing
+	@missing=; for p in $(1); do \
+	  dpkg-query -W -f '$${Status}\n' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; \
+	done 2>/dev/null; \
+	if [ -n "$$missing" ]; then \
+	  if ! command -v apt-get >/dev/null; then \
+	    echo "This needs the following (by their Debian names):$$missing" >&2; exit 1; fi; \
+	  as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+	  if [ -n "$$as_root" ] && ! command -v sudo >/dev/null; then \
+	    echo "As root, run: apt-get install$$missing" >&2; exit 1; fi; \
+	  echo "Installing:$$missing"; \
+	  $$as_root apt-get update -q >/dev/null && \
+	  DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -y -q --no-install-recommends $$missing >/dev/null; \
+	fi
+endef
+
+deps:
+	$(call install_missing,$(BUILD_PACKAGES))
+deps-check:
+	$(call install_missing,$(CHECK_PACKAGES))
+
+# ---- run ------------------------------------------------------------------------------------------
+run: $B/rustydb
+	@exec $B/rustydb serve --data ./rustydb-data --listen 127.0.0.1:8080 --hints
+
+# ---- checks ---------------------------------------------------------------------------------------
+units: $(UNIT_BIN)
+unit: $(UNIT_BIN)
+	@tests/run --build $B unit
+bats: $B/rustydb
+	@tests/run --build $B bats
+valgrind: $(UNIT_BIN)
+	@tests/run --build $B valgrind
+check: $B/rustydb $(UNIT_BIN)
+	@tests/run --build $B lint unit valgrind bats
+check-all:
+	@tests/run --all
+
+lint:
+	@tests/lint/run
+format:
+	clang-format -i $(ALL_C) $(ALL_H)
+
+clean:
+	rm -rf build
+help:
+	@sed -n 's/^#   make/make/p' Makefile

@@ -1,0 +1,17 @@
+/* Time. Durations and deadlines use the monotonic clock in microseconds; stamps that people see use
+ * the wall clock in microseconds since 1970. Any thread. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+int64_t clock_mono_us(void);
+int64_t clock_wall_us(void);
+
+#define CLOCK_RFC3339_LEN 27 /* "2026-01-02T03:04:05.678901Z" */
+
+/* RFC 3339 in UTC with microseconds; out has room for CLOCK_RFC3339_LEN + 1 bytes. */
+void clock_rfc3339(int64_t wall_us, char *out);
+
+#endif

@@ -1,0 +1,78 @@
+/* Settings: default < file < environment < flags, all from the one table in settings.def.
+ *
+ * A loaded config is read like a struct: cfg->max_body (bytes), cfg->idle_timeout (milliseconds),
+ * cfg->listen (text). It does not change after loading; SIGHUP loads a new one.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+typedef enum setting_type {
+    SETTING_STR,
+    SETTING_INT,
+    SETTING_SIZE,
+    SETTING_MS,
+    SETTING_BOOL,
+    SETTING_ENUM
+} setting_type;
+
+typedef enum setting_source { FROM_DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_FLAG } setting_source;
+
+typedef struct setting_info {
+    setting_type type;
+    const char *name;
+    const char *fallback; /* default, as text */
+    int64_t min, max;
+    bool runtime; /* takes effect on SIGHUP */
+    const char *help;
+} setting_info;
+
+enum {
+#define SETTING(type, name, def, min, max, rt, help) SETTING_ID_##name,
+#include "config/settings.def"
+#undef SETTING
+    SETTING_COUNT
+};
+
+extern const setting_info settings[SETTING_COUNT];
+
+#define CONFIG_T_STR  const char *
+#define CONFIG_T_ENUM const char *
+#define CONFIG_T_INT  int64_t
+#define CONFIG_T_SIZE int64_t
+#define CONFIG_T_MS   int64_t
+#define CONFIG_T_BOOL bool
+
+typedef struct config {
+#define SETTING(type, name, def, min, max, rt, help) CONFIG_T_##type name;
+#include "config/settings.def"
+#undef SETTING
+    setting_source source[SETTING_COUNT];
+    char *text[SETTING_COUNT]; /* the value as written; owned */
+    char *file;                /* the file it was read from, NULL when none; owned */
+} config;
+
+/* A flag from the command line: --name VALUE. */
+typedef struct config_flag {
+    const char *name; /* as in the table, with '_' */
+    const char *value;
+} config_flag;
+
+/* Builds a config. file may be NULL. Errors (INVALID_MESSAGE) name the setting, the value, where it
+ * was written (file and line, variable, flag) and what is allowed; an unknown key is an error too.
+ * NULL on error; freed with config_free. */
+config *config_load(const char *file, const config_flag *flags, int n_flags, error *e);
+void config_free(config *c);
+
+/* One line a setting: name = value, and where it came from. */
+void config_print(const config *c, FILE *out);
+
+/* Finds a setting by name ('-' and '_' alike); -1 when there is none. */
+int config_find(const char *name);
+
+#endif

@@ -1,0 +1,262 @@
+/* The engine: what the daemon asks of a database, and what a second engine must provide.
+ *
+ * Work travels as a `job`: statements with their parameters, a sink that takes the results, limits.
+ * A job belongs to whoever made it until engine_submit, then to the engine until the sink's `done`
+ * has been called (exactly once, on an engine thread, whatever happens), then to its maker again.
+ * Reading jobs run on reader threads and stream with back-pressure; everything else goes through
+ * the one writer thread, which commits in groups, and its results are held back until they are
+ * durable.
+ *
+ * Every row change that commits is a record in the change log, written by the same commit. The feed
+ * reads it through a log_reader.
+ *
+ * The functions below dispatch through `engine_ops`; engine_open picks the engine.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/list.h"
+#include "base/task.h"
+#include "engine/value.h"
+
+typedef struct engine engine;
+typedef struct job job;
+typedef struct job_sink job_sink;
+
+/* ---- results ----------------------------------------------------------------------------------
+ */
+
+typedef struct engine_column {
+    const char *name;
+    const char *type; /* declared type, NULL for an expression */
+} engine_column;
+
+/* What one statement did. */
+typedef struct engine_summary {
+    int64_t rows;              /* rows given to the sink */
+    int64_t changes;           /* rows inserted, updated or deleted by the statement itself */
+    int64_t last_insert_rowid; /* 0 when it inserted nothing */
+    int64_t lsn; /* reads: everything up to this lsn is in the result; writes: log head after it */
+    int64_t elapsed_us; /* in the engine, without waiting in queues */
+    bool truncated;     /* more rows than job.max_rows */
+} engine_summary;
+
+typedef enum sink_state {
+    SINK_OK,
+    SINK_FULL,    /* taken, but give no more until engine_resume (streaming only) */
+    SINK_TOO_BIG, /* held results grew past their limit: the statement fails with MESSAGE_TOO_BIG */
+    SINK_GONE,    /* nobody listens any more: stop */
+} sink_state;
+
+/* Takes the results of a job. All calls come from engine threads, one at a time; a streaming job's
+ * calls may come from different reader threads one after the other. Nothing may block in them. */
+typedef struct job_sink_ops {
+    /* The job starts. held: keep everything until done, because it is not yet committed. */
+    void (*begin)(job_sink *s, bool held);
+    /* The writer must run the job once more from its start: forget all that was given. */
+    void (*restart)(job_sink *s);
+    /* Statement `index` starts and has these columns; n is 0 when it gives no rows. */
+    sink_state (*columns)(job_sink *s, int index, const engine_column *cols, int n);
+    sink_state (*row)(job_sink *s, const value *row, int n);
+    /* Statement `index` succeeded. */
+    void (*end)(job_sink *s, int index, const engine_summary *sum);
+    /* Statement `index` of a batch that is not atomic failed; the batch goes on. */
+    void (*failed)(job_sink *s, int index, const error *e);
+    /* The last call. e is NULL on success. For a failed atomic batch, `index` says which
+     * statement failed; otherwise it is 0. The job may be freed by its maker from here on, so the
+     * engine does not touch it afterwards. */
+    void (*done)(job_sink *s, int index, const error *e);
+} job_sink_ops;
+
+struct job_sink {
+    const job_sink_ops *ops;
+};
+
+/* ---- jobs -------------------------------------------------------------------------------------
+ */
+
+typedef struct engine_stmt {
+    const char *sql; /* NUL-terminated, one statement (a trailing ';' and comments are fine) */
+    int n_params;
+    const value *params;
+    const char *const *names; /* NULL: positional; else one name per parameter, without : @ or $ */
+} engine_stmt;
+
+typedef enum job_kind {
+    JOB_QUERY,    /* one statement, committed by itself */
+    JOB_BATCH,    /* several, each on its own */
+    JOB_ATOMIC,   /* several, all or none */
+    JOB_TX_BEGIN, /* no statement; on success tx holds the new transaction's id */
+    JOB_TX_QUERY, /* one statement inside transaction tx */
+    JOB_TX_COMMIT,
+    JOB_TX_ROLLBACK,
+    JOB_INSERT_ROWS, /* rows of an import: see job_rows */
+    JOB_INSPECT,     /* tables as JSON into `text`: see engine_inspect_job */
+    JOB_CHECKPOINT,  /* truncate the WAL, prune the log */
+} job_kind;
+
+enum { ENGINE_ID_MAX = 64 }; /* bytes of a client-chosen job id and of a transaction id */
+
+/* Rows to insert, all in one savepoint: the whole chunk or nothing of it. */
+typedef struct job_rows {
+    const char *table;
+    bool create; /* make the table first, if it is not there, from columns and types */
+    int n_columns;
+    const char *const *columns;
+    const char *const *types; /* with create: declared type per column */
+    int n_rows;
+    const value *cells; /* n_rows * n_columns, row after row */
+} job_rows;
+
+struct job {
+    /* set by the maker */
+    job_kind kind;
+    arena mem; /* everything below points into it, or outlives the job */
+    job_sink *sink;
+    int n_stmts;
+    const engine_stmt *stmts;
+    job_rows rows;              /* JOB_INSERT_ROWS */
+    const char *table;          /* JOB_INSPECT: NULL lists all tables */
+    buf text;                   /* JOB_INSPECT: the answer, valid at done */
+    char id[ENGINE_ID_MAX + 1]; /* cancel by this; empty: the engine chooses */
+    char tx[ENGINE_ID_MAX + 1]; /* JOB_TX_*: which transaction */
+    int64_t timeout_us;         /* from submit to the last row, 0: the engine's default */
+    int64_t max_rows;           /* 0: no limit */
+    bool readonly;              /* refuse statements that write (READ_ONLY) */
+
+    /* the engine's, zeroed by the maker */
+    task task;                         /* on the reader pool */
+    list link;                         /* in the writer's queue */
+    list active;                       /* in the list of running jobs */
+    atomic_int cancel;                 /* an error_code once someone wants it to stop */
+    int64_t submitted_us, deadline_us; /* monotonic */
+    int at;                            /* index of the statement that runs */
+    void *run;                         /* engine-private state of a streaming read */
+    engine *owner;
+};
+
+/* ---- the change log ---------------------------------------------------------------------------
+ */
+
+typedef enum log_kind { LOG_ROW, LOG_DDL } log_kind;
+typedef enum log_op {
+    OP_INSERT,
+    OP_UPDATE,
+    OP_DELETE,
+    OP_CREATE,
+    OP_ALTER,
+    OP_RENAME,
+    OP_DROP
+} log_op;
+
+const char *log_op_name(log_op op); /* "insert", ... */
+
+/* The columns of a table at the time of an event. Immutable once made; pointers stay valid for as
+ * long as the log_reader that gave it. */
+typedef struct table_shape {
+    int64_t id; /* unique within a log; a changed table gets a new one */
+    const char *table;
+    int n_columns;
+    const char *const *names;
+    const char *const *types;      /* declared types, "" where none */
+    const char *const *collations; /* "BINARY", "NOCASE", ... */
+    const int *pk;                 /* 1-based place in the primary key, 0: not part of it */
+} table_shape;
+
+typedef struct log_record {
+    int64_t lsn;
+    int64_t tx;           /* numbers the client's own transaction */
+    int64_t committed_at; /* wall clock, microseconds */
+    log_kind kind;
+    log_op op;
+    const table_shape *shape; /* LOG_DDL: the shape after it (before it for a drop) */
+    const value *row;         /* new row (insert, update), else NULL; n_columns values */
+    const value *old_row;     /* old row (update, delete), else NULL */
+    const char *text;         /* LOG_DDL: the statement; OP_RENAME: see other */
+    const char *other;        /* OP_RENAME: the new name */
+} log_record;
+
+/* Reads the log in order. One thread at a time owns a log_reader; it has a connection of its own.
+ */
+typedef struct log_reader log_reader;
+
+typedef struct log_bounds {
+    char log_id[40]; /* NUL-terminated */
+    int64_t oldest;  /* lowest lsn kept; head + 1 when nothing is kept */
+    int64_t head;    /* highest lsn given so far, 0 for an empty log */
+} log_bounds;
+
+/* ---- the interface ----------------------------------------------------------------------------
+ */
+
+typedef struct engine_config {
+    const char *dir;          /* data folder, exists and is ours */
+    int readers;              /* reader threads */
+    int max_read_connections; /* streaming reads that may be open at once, waiting ones included */
+    int64_t statement_timeout_us;
+    int64_t tx_idle_us, tx_max_us;
+    int max_queue;          /* jobs that may wait for the writer; more get BUSY */
+    int statement_cache;    /* prepared statements kept per connection */
+    bool synchronous_full;  /* false: NORMAL (a power loss may take the last commits) */
+    int64_t log_max_events; /* retention by count, 0: none */
+    int64_t log_max_age_us; /* retention by age, 0: none */
+    /* Called on the writer thread after every commit that made log records; must not block. */
+    void (*on_commit)(void *arg, int64_t head);
+    void *on_commit_arg;
+    const char *vfs; /* tests: name of a registered VFS, NULL for the default */
+} engine_config;
+
+typedef struct engine_stats {
+    int64_t reads, writes, errors;      /* statements finished since start */
+    int64_t commits, commit_statements; /* their quotient is the mean group */
+    int64_t queued_writes, queued_reads, active;
+    int64_t log_head, log_oldest;
+    int64_t open_transactions;
+} engine_stats;
+
+/* Opens or creates the database in config->dir and takes its lock. Errors: CONFLICT when another
+ * daemon has it, CORRUPT (the file is left untouched), READ_ONLY, INTERNAL_ERROR. The config is
+ * copied; its strings are too. */
+engine *engine_open(const engine_config *config, error *e);
+
+/* Refuses new jobs (SHUTTING_DOWN), lets running ones finish until `grace_us` passed, then cancels
+ * them, rolls back open transactions, checkpoints and closes. Blocks. Log readers must be closed.
+ */
+void engine_close(engine *g, int64_t grace_us);
+
+/* Any thread. sink->done may be called before this returns (on an engine thread). */
+void engine_submit(engine *g, job *j);
+/* The sink that said SINK_FULL has room again. Any thread, before the maker has freed the job. */
+void engine_resume(engine *g, job *j);
+/* Asks a job to stop; it ends with `why` (CANCELLED, TIMEOUT, ...) unless it was done already. */
+void engine_cancel(engine *g, job *j, error_code why);
+/* The same by id; false when no such job runs. */
+bool engine_cancel_id(engine *g, const char *id, error_code why);
+
+void engine_stats_get(engine *g, engine_stats *out);
+const char *engine_version(engine *g); /* "SQLite 3.40.1" */
+
+log_reader *engine_log_open(engine *g, error *e);
+void engine_log_close(log_reader *r);
+bool engine_log_bounds(log_reader *r, log_bounds *out, error *e);
+/* Gives up to `max` records with lsn > after, in order, to `each` (which returns false to stop).
+ * Returns how many were given, or -1 with e set. A record lives until `each` returns. */
+int engine_log_read(log_reader *r, int64_t after, int max,
+                    bool (*each)(void *arg, const log_record *rec), void *arg, error *e);
+/* The present shape of a table; NULL with TABLE_NOT_FOUND when there is none (views and internal
+ * tables included). Lives as long as the reader. */
+const table_shape *engine_log_table(log_reader *r, const char *table, error *e);
+
+/* Small facts that the rest of the daemon keeps in the database (the hash of the root token):
+ * blocking, for start-up only. get: bytes copied to out, -1 when absent. */
+bool engine_meta_set(engine *g, const char *key, const void *value, size_t n, error *e);
+long engine_meta_get(engine *g, const char *key, void *out, size_t room, error *e);
+
+#endif

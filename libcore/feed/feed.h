@@ -1,0 +1,100 @@
+/* The change feed: follows the change log on a thread of its own, evaluates each distinct filter
+ * once per event, and hands finished frames to the reactors ("listeners").
+ *
+ * A stream is a table together with a filter (operations and a WHERE expression). Subscribers of
+ * the same stream share every frame. The feed answers a subscribe request, and from then on sends
+ * the listener each frame of the stream, in lsn order; because answers and frames travel through
+ * the same mailbox, an event can neither slip between them nor come twice.
+ *
+ * A request with `since` is first caught up: its frames are read from the log in slices and come as
+ * FEED_REPLAY for that subscription alone, with a window so that a slow reader costs no memory.
+ * When the log is exhausted, FEED_SUBSCRIBED's promise holds and FEED_LIVE says that everything
+ * further comes with the stream.
+ */
+#ifndef FEED_FEED_H
+#define FEED_FEED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/mailbox.h"
+#include "engine/engine.h"
+
+typedef struct feed feed;
+
+/* Operations as a bit set over log_op (OP_INSERT, OP_UPDATE, OP_DELETE); 0 means all three. */
+typedef unsigned op_set;
+
+enum {
+    FEED_FILTER_ID = 12,         /* hex digits of a filter's short id */
+    FEED_MAX_WHERE = 4096,       /* bytes of a WHERE expression */
+    FEED_REPLAY_WINDOW = 262144, /* bytes of replay a subscription may have under way */
+};
+
+typedef enum feed_msg_kind {
+    FEED_SUBSCRIBED, /* the subscription is known; stream, filter, log_id and lsn are set */
+    FEED_REFUSED,    /* it is not: `err` says why */
+    FEED_REPLAY,     /* frames for `sub` alone, read from the log; acknowledge with feed_ack */
+    FEED_LIVE,       /* `sub` now follows its stream: frames of `stream` from here on are its own */
+    FEED_FRAMES,     /* frames for everyone who follows `stream` */
+    FEED_ENDED,      /* `sub` ended (GAP, table dropped: err), after the frames sent before */
+} feed_msg_kind;
+
+/* A message to a listener; the receiver frees it with feed_msg_free. */
+typedef struct feed_msg {
+    list link; /* in the listener's mailbox */
+    int tag;   /* FEED_TAG: tells feed messages from others in a shared mailbox */
+    feed_msg_kind kind;
+    uint64_t sub;    /* the listener's own number of the subscription (not FEED_FRAMES) */
+    uint64_t stream; /* FEED_SUBSCRIBED, FEED_LIVE, FEED_FRAMES */
+    char filter[FEED_FILTER_ID + 1]; /* FEED_SUBSCRIBED: short id, empty without a filter */
+    char log_id[40];                 /* FEED_SUBSCRIBED */
+    int64_t lsn;    /* FEED_SUBSCRIBED: head when it became known; frames: highest lsn inside */
+    int events;     /* frames: how many */
+    refbuf *frames; /* frames, one after the other, rendered; NULL otherwise */
+    error err;      /* FEED_REFUSED, FEED_ENDED */
+} feed_msg;
+
+enum { FEED_TAG = 0x66656564 };
+
+void feed_msg_free(feed_msg *m);
+
+typedef struct feed_config {
+    int slice; /* log records read at a time (catch-up and live) */
+    /* Turns one message text into the bytes that go on the wire, appended to out. Called on the
+     * feed thread only. (The daemon frames for WebSocket here; the feed knows no protocol.) */
+    void (*render)(buf *out, const char *json, size_t n);
+} feed_config;
+
+/* Follows the log from its present head. NULL with e set when the log cannot be read. */
+feed *feed_start(engine *g, const feed_config *config, error *e);
+/* Wakes the feed: there may be new records. Any thread, never blocks (engine_config.on_commit). */
+void feed_wake(feed *f);
+/* Ends the thread and forgets all subscriptions; no message is posted afterwards. */
+void feed_stop(feed *f);
+
+/* A listener is one reactor. Its mailbox must outlive the feed. Before any subscription. */
+int feed_add_listener(feed *f, mailbox *box);
+
+typedef struct feed_request {
+    int listener;
+    uint64_t sub; /* the listener's number, unique per listener and never used again */
+    const char *table;
+    op_set ops;
+    const char *where; /* NULL: none */
+    bool has_since;
+    int64_t since;
+    const char *log_id; /* NULL, or the log the client believes `since` to be of */
+} feed_request;
+
+/* Copied; answered with FEED_SUBSCRIBED or FEED_REFUSED (TABLE_NOT_FOUND, INVALID_MESSAGE for a
+ * filter or a position beyond the head, GAP with err.detail = oldest lsn kept). Any thread. */
+void feed_subscribe(feed *f, const feed_request *r);
+/* Afterwards at most messages already posted arrive for it. Any thread. */
+void feed_unsubscribe(feed *f, int listener, uint64_t sub);
+/* `bytes` of FEED_REPLAY frames were written to the socket: the window opens. Any thread. */
+void feed_ack(feed *f, int listener, uint64_t sub, size_t bytes);
+
+#endif
