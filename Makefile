@@ -7,7 +7,9 @@
 #   make bench      measure (see docs/performance.md)
 #   make help       all of it
 
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 VERSION := 0.1.0
 
 # ---- where things go: one folder per kind of build ------------------------------------------------
@@ -16,6 +18,10 @@ empty :=
 space := $(empty) $(empty)
 comma := ,
 B := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+
+# V=1 shows whole commands.
+Q := $(if $(V),,@)
+say = $(if $(V),@:,@printf '  %s  %s\n' $(1) $@)
 
 # ---- Debian packages ------------------------------------------------------------------------------
 BUILD_PACKAGES := gcc libc6-dev make pkg-config libwebsockets-dev libwebsockets-evlib-uv \
@@ -81,19 +87,22 @@ $B/packages.mk: Makefile | $(NEED_DEPS)
 	   echo "PKG_LIBS := $$(pkg-config --libs $(PKGS))"; } > $@
 
 $B/rustydb: $(CMD_OBJ) $B/librustydb.a
-	$(CC) $(LINK_FLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)
+	$Q$(CC) $(LINK_FLAGS) -o $@ $^ $(LIBS)
 
 $B/librustydb.a: $(LIB_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$Qar rcs $@ $^
 
 $B/obj/%.o: %.c $B/packages.mk
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$Q$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $B/unit/%: $B/obj/tests/unit/%.o $(UNIT_LIB_OBJ) $B/librustydb.a
 	@mkdir -p $(@D)
-	$(CC) $(LINK_FLAGS) -o $@ $^ -lcmocka $(LIBS)
+	$(call say,LD)
+	$Q$(CC) $(LINK_FLAGS) -o $@ $^ -lcmocka $(LIBS)
 
 .PRECIOUS: $B/obj/%.o
 -include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_SRC:%.c=$B/obj/%.d) $(UNIT_LIB_OBJ:.o=.d)
