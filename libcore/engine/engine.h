@@ -124,6 +124,7 @@ struct job {
     const engine_stmt *stmts;
     job_rows rows;              /* JOB_INSERT_ROWS */
     const char *table;          /* JOB_INSPECT: NULL lists all tables */
+    int64_t offset, limit;      /* JOB_INSPECT of the list: which page of it; limit 0: no limit */
     buf text;                   /* JOB_INSPECT: the answer, valid at done */
     char id[ENGINE_ID_MAX + 1]; /* cancel by this; empty: the engine chooses */
     char tx[ENGINE_ID_MAX + 1]; /* JOB_TX_*: which transaction */
