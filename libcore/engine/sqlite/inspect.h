@@ -1,0 +1,23 @@
+/* Tables as people ask about them: the JSON of GET /tables and GET /tables/{name}.
+ *
+ * Only pragma functions and sqlite_schema are read, so it runs on a connection whose authorizer
+ * keeps the internal tables closed. What users must not see is left out: sqlite_*, _rustydb_*, and
+ * the shadow tables of virtual tables. */
+#ifndef ENGINE_SQLITE_INSPECT_H
+#define ENGINE_SQLITE_INSPECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sqlite3.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/* Appends to out. table NULL: the list of tables and views from `offset` on, at most `limit` of
+ * them (0: all), with their total; otherwise that table or view alone. What it says comes from one
+ * snapshot. Called on the thread that owns db. On false, e says why (TABLE_NOT_FOUND, CANCELLED
+ * when the connection was interrupted, ...) and out holds something incomplete. */
+bool sqlite_inspect(sqlite3 *db, const char *table, int64_t offset, int64_t limit, buf *out,
+                    error *e);
+
+#endif
