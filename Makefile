@@ -44,7 +44,7 @@ NEED_DEPS := $(if $(filter run,$(SELF_SETUP)),deps)$(if $(filter-out run,$(SELF_
 # ---- flags ----------------------------------------------------------------------------------------
 CSTD := -std=gnu17
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
-	-Wpointer-arith -Wformat=2 -Wno-format-nonliteral
+	-Wpointer-arith -Wformat=2 -Wno-format-nonliteral -Wno-missing-field-initializers
 HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
 OPT := -O2 -g
 ifeq ($(SAN),)
