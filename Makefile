@@ -4,6 +4,7 @@
 #   make run        install what is missing, build, serve ./rustydb-data on 127.0.0.1:8080
 #   make check      install what is missing, build, lint, run the test suite
 #   make check-all  the suite under the sanitizers too, long crash and soak tests, fuzzing
+#   make soak       the main job with hundreds of crashes (SOAK_KILLS=300)
 #   make bench      measure (see docs/performance.md)
 #   make help       all of it
 
@@ -150,6 +151,8 @@ bats: $B/rustydb
 	@tests/run --build $B bats
 valgrind: $(UNIT_BIN)
 	@tests/run --build $B valgrind
+soak: $B/rustydb
+	@tests/soak.sh $B/rustydb
 check: $B/rustydb $(UNIT_BIN)
 	@tests/run --build $B lint unit valgrind bats
 check-all:
