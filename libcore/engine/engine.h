@@ -177,7 +177,8 @@ typedef struct log_record {
     int64_t committed_at; /* wall clock, microseconds */
     log_kind kind;
     log_op op;
-    const table_shape *shape; /* LOG_DDL: the shape after it (before it for a drop) */
+    const table_shape *shape; /* LOG_DDL: the shape after it (before it, under the old name, for a
+                                 drop and a rename) */
     const value *row;         /* new row (insert, update), else NULL; n_columns values */
     const value *old_row;     /* old row (update, delete), else NULL */
     const char *text;         /* LOG_DDL: the statement; OP_RENAME: see other */

@@ -31,13 +31,16 @@ enum {
     FEED_FILTER_ID = 12,         /* hex digits of a filter's short id */
     FEED_MAX_WHERE = 4096,       /* bytes of a WHERE expression */
     FEED_REPLAY_WINDOW = 262144, /* bytes of replay a subscription may have under way */
+    FEED_MAX_LISTENERS = 64,
 };
 
 typedef enum feed_msg_kind {
     FEED_SUBSCRIBED, /* the subscription is known; stream, filter, log_id and lsn are set */
     FEED_REFUSED,    /* it is not: `err` says why */
     FEED_REPLAY,     /* frames for `sub` alone, read from the log; acknowledge with feed_ack */
-    FEED_LIVE,       /* `sub` now follows its stream: frames of `stream` from here on are its own */
+    FEED_LIVE,       /* `sub` now follows its stream: frames of `stream` from here on are its own.
+                        Comes once for every subscription that does not end before, also without
+                        `since`; frames of the stream posted earlier are not for it */
     FEED_FRAMES,     /* frames for everyone who follows `stream` */
     FEED_ENDED,      /* `sub` ended (GAP, table dropped: err), after the frames sent before */
 } feed_msg_kind;
@@ -54,7 +57,8 @@ typedef struct feed_msg {
     int64_t lsn;    /* FEED_SUBSCRIBED: head when it became known; frames: highest lsn inside */
     int events;     /* frames: how many */
     refbuf *frames; /* frames, one after the other, rendered; NULL otherwise */
-    error err;      /* FEED_REFUSED, FEED_ENDED */
+    char *table; /* FEED_SUBSCRIBED: the table as the schema spells it, as topics show it; owned */
+    error err;   /* FEED_REFUSED, FEED_ENDED */
 } feed_msg;
 
 enum { FEED_TAG = 0x66656564 };
@@ -75,7 +79,8 @@ void feed_wake(feed *f);
 /* Ends the thread and forgets all subscriptions; no message is posted afterwards. */
 void feed_stop(feed *f);
 
-/* A listener is one reactor. Its mailbox must outlive the feed. Before any subscription. */
+/* A listener is one reactor. Its mailbox must outlive the feed. Its number; -1 when there are
+ * FEED_MAX_LISTENERS already. Any thread. */
 int feed_add_listener(feed *f, mailbox *box);
 
 typedef struct feed_request {
@@ -90,8 +95,9 @@ typedef struct feed_request {
 } feed_request;
 
 /* Copied; answered with FEED_SUBSCRIBED or FEED_REFUSED (TABLE_NOT_FOUND, INVALID_MESSAGE for a
- * filter or a position beyond the head, GAP with err.detail = oldest lsn kept). Any thread. */
-void feed_subscribe(feed *f, const feed_request *r);
+ * filter or a position beyond the head, GAP with err.detail = oldest lsn kept). Any thread. False,
+ * and nothing will be posted, when memory is out. */
+bool feed_subscribe(feed *f, const feed_request *r);
 /* Afterwards at most messages already posted arrive for it. Any thread. */
 void feed_unsubscribe(feed *f, int listener, uint64_t sub);
 /* `bytes` of FEED_REPLAY frames were written to the socket: the window opens. Any thread. */
