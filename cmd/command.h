@@ -142,9 +142,4 @@ int command_fail(const command *self, const error *e);
 void usage_program(FILE *out);                      /* of rustydb itself */
 void usage_command(const command *self, FILE *out); /* --help of a command */
 
-/* The candidate most like `word`, or NULL when none is near enough to be what was meant.
- * `each` gives the i-th candidate and NULL behind the last. */
-const char *usage_nearest(const char *word, const char *(*each)(const void *arg, int i),
-                          const void *arg);
-
 #endif

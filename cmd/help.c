@@ -7,8 +7,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 const command_usage usage_help = {
     .synopsis = "[COMMAND]",
     .details = "Shows the manual page of COMMAND where it is installed, otherwise what\n"

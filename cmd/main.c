@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
+
 const command commands[] = {
 #define COMMAND(name, summary, flags) {#name, summary, cmd_##name, flags, &usage_##name},
 #include "cmd/commands.def"
@@ -29,7 +31,7 @@ static const char *nth_command(const void *arg, int i)
 
 static int unknown_command(const char *name)
 {
-    const char *near = usage_nearest(name, nth_command, NULL);
+    const char *near = nearest(name, nth_command, NULL);
     if (near)
         return command_misuse(NULL, "there is no command \"%s\"; did you mean \"%s\"?", name, near);
     return command_misuse(NULL, "there is no command \"%s\"", name);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "config/units.h"
 
 /* One parse: the command's own table first, then the common one. */
@@ -148,7 +149,7 @@ static int unknown_option(const parser *p, const char *word, size_t n)
 {
     char name[128];
     snprintf(name, sizeof name, "%.*s", (int)n, word);
-    const char *near = usage_nearest(name, nth_name, p->self);
+    const char *near = nearest(name, nth_name, p->self);
     if (!near)
         return command_misuse(p->self, "there is no option --%s", name);
     char shown[64];

@@ -65,12 +65,17 @@ typedef struct config_flag {
 
 /* Builds a config. file may be NULL. Errors (INVALID_MESSAGE) name the setting, the value, where it
  * was written (file and line, variable, flag) and what is allowed; an unknown key is an error too.
+ * NOT_FOUND when the file cannot be read. The environment must not change meanwhile.
  * NULL on error; freed with config_free. */
 config *config_load(const char *file, const config_flag *flags, int n_flags, error *e);
 void config_free(config *c);
 
-/* One line a setting: name = value, and where it came from. */
+/* One line a setting: "name = value ; where it came from", which can be read again as a file. */
 void config_print(const config *c, FILE *out);
+
+/* Tells of every environment variable that looks like a misspelt setting: RUSTYDB_MAX_BDY. Others
+ * that begin with RUSTYDB_ are none of our business. Returns how many there are. */
+int config_strays(void (*each)(void *arg, const char *variable, const char *meant), void *arg);
 
 /* Finds a setting by name ('-' and '_' alike); -1 when there is none. */
 int config_find(const char *name);

@@ -1,0 +1,115 @@
+#include "config/values.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "config/address.h"
+#include "config/units.h"
+
+typedef void format_fn(int64_t v, char *out);
+
+static void format_int(int64_t v, char *out)
+{
+    snprintf(out, 24, "%" PRId64, v);
+}
+
+static bool in_range(const setting_info *s, const char *text, int64_t v, format_fn *format,
+                     error *e)
+{
+    if (v >= s->min && v <= s->max)
+        return true;
+    char low[24], high[24];
+    format(s->min, low);
+    format(s->max, high);
+    return error_set(e, ERR_INVALID_MESSAGE, "\"%.64s\" is not within %s to %s", text, low, high);
+}
+
+static bool parse_INT(const setting_info *s, const char *text, int64_t *to, error *e)
+{
+    if (!units_parse_int(text, to))
+        return error_set(e, ERR_INVALID_MESSAGE, "\"%.64s\" is not a whole number", text);
+    return in_range(s, text, *to, format_int, e);
+}
+
+static bool parse_SIZE(const setting_info *s, const char *text, int64_t *to, error *e)
+{
+    if (!units_parse_size(text, to))
+        return error_set(e, ERR_INVALID_MESSAGE,
+                         "\"%.64s\" is not a size in bytes such as 4096, 64k, 16m or 2g", text);
+    return in_range(s, text, *to, units_format_size, e);
+}
+
+static bool parse_MS(const setting_info *s, const char *text, int64_t *to, error *e)
+{
+    if (!units_parse_ms(text, to))
+        return error_set(e, ERR_INVALID_MESSAGE,
+                         "\"%.64s\" is not a time such as 500ms, 30s, 5min, 12h or 7d", text);
+    return in_range(s, text, *to, units_format_ms, e);
+}
+
+__attribute__((unused)) /* for as long as no setting is of this type */
+static bool
+parse_BOOL(const setting_info *s, const char *text, bool *to, error *e)
+{
+    (void)s;
+    static const char *const words[][2] = {
+        {"off", "on"}, {"false", "true"}, {"no", "yes"}, {"0", "1"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        for (int v = 0; v < 2; v++) {
+            if (strcasecmp(text, words[i][v]) == 0) {
+                *to = v;
+                return true;
+            }
+        }
+    }
+    return error_set(e, ERR_INVALID_MESSAGE, "\"%.64s\" is neither on nor off", text);
+}
+
+static bool parse_STR(const setting_info *s, const char *text, const char **to, error *e)
+{
+    (void)s;
+    if (!*text)
+        return error_set(e, ERR_INVALID_MESSAGE, "it may not be empty");
+    *to = text;
+    return true;
+}
+
+/* The words stand in braces at the beginning of the help. */
+static bool parse_ENUM(const setting_info *s, const char *text, const char **to, error *e)
+{
+    const char *words = s->help + 1;
+    size_t all = strcspn(words, "}"), n = strlen(text);
+    for (const char *w = words; w < words + all;) {
+        size_t length = strcspn(w, " }");
+        if (length == n && memcmp(w, text, n) == 0) {
+            *to = text;
+            return true;
+        }
+        w += length;
+        w += strspn(w, " ");
+    }
+    return error_set(e, ERR_INVALID_MESSAGE, "\"%.64s\" is none of: %.*s", text, (int)all, words);
+}
+
+/* What the type alone does not tell. */
+static bool check(int id, const char *text, error *e)
+{
+    address ignored;
+    return id != SETTING_ID_listen || address_parse(text, &ignored, e);
+}
+
+bool values_assign(config *c, int id, const char *text, error *e)
+{
+    bool ok = false;
+    switch (id) {
+#define SETTING(type, name, def, min, max, rt, help)                                               \
+    case SETTING_ID_##name:                                                                        \
+        ok = parse_##type(&settings[id], text, &c->name, e);                                       \
+        break;
+#include "config/settings.def"
+#undef SETTING
+    }
+    return ok && check(id, text, e);
+}
