@@ -1,0 +1,248 @@
+/* The root token: how it is made, what it opens, and what a start does with what it finds. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "auth/auth.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+/* The database's small facts, in memory and able to fail: the engine's own are tested there. */
+static char stored[64];
+static long stored_bytes;
+static bool store_fails;
+
+bool engine_meta_set(engine *g, const char *key, const void *p, size_t n, error *e)
+{
+    (void)g;
+    (void)key;
+    if (store_fails)
+        return error_set(e, ERR_DISK_FULL, "the disk is full");
+    assert_true(n <= sizeof stored);
+    memcpy(stored, p, n);
+    stored_bytes = (long)n;
+    return true;
+}
+
+long engine_meta_get(engine *g, const char *key, void *out, size_t room, error *e)
+{
+    (void)g;
+    (void)key;
+    (void)e;
+    if (stored_bytes > 0)
+        memcpy(out, stored, (size_t)stored_bytes < room ? (size_t)stored_bytes : room);
+    return stored_bytes;
+}
+
+static char dir[64], path[80];
+
+static int set_up(void **state)
+{
+    (void)state;
+    log_init(LOG_LEVEL_ERROR, false);
+    stored_bytes = -1;
+    store_fails = false;
+    strcpy(dir, "/tmp/rustydb-auth.XXXXXX");
+    if (!mkdtemp(dir))
+        return -1;
+    snprintf(path, sizeof path, "%s/root.token", dir);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'", dir);
+    return system(command);
+}
+
+static auth *open_auth(void)
+{
+    error e;
+    auth *a = auth_open(NULL, dir, &e);
+    if (!a)
+        fail_msg("%s", e.message);
+    return a;
+}
+
+/* The first line of the file. */
+static void read_token(char out[80])
+{
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    assert_non_null(fgets(out, 80, f));
+    fclose(f);
+    out[strcspn(out, "\n")] = '\0';
+}
+
+static bool opens(const auth *a, const char *token)
+{
+    principal who;
+    error e;
+    bool ok = auth_check(a, token, strlen(token), &who, &e);
+    assert_int_equal(who.kind, ok ? PRINCIPAL_ROOT : PRINCIPAL_NONE);
+    if (ok)
+        assert_string_equal(who.name, "root");
+    else
+        assert_int_equal(e.code, ERR_AUTH_FAILED);
+    return ok;
+}
+
+static void the_first_start_makes_a_token(void **state)
+{
+    (void)state;
+    auth *a = open_auth();
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    char token[80];
+    read_token(token);
+    assert_int_equal(strlen(token), 64);
+    assert_int_equal(strspn(token, "0123456789abcdef"), 64);
+    assert_true(opens(a, token));
+    assert_int_equal(stored_bytes, 32);
+    char raw[65] = "";
+    for (int i = 0; i < 32; i++)
+        snprintf(raw + 2 * i, 3, "%02x", (unsigned char)stored[i]);
+    assert_string_not_equal(raw, token); /* the hash is kept, not the token */
+    auth_close(a);
+}
+
+static void other_tokens_open_nothing(void **state)
+{
+    (void)state;
+    auth *a = open_auth();
+    char token[80], longer[1024];
+    read_token(token);
+    assert_false(opens(a, ""));
+    assert_false(opens(a, "root"));
+    token[63] ^= 1;
+    assert_false(opens(a, token));
+    token[63] ^= 1;
+    token[10] = 'A';
+    assert_false(opens(a, token));
+    memset(longer, 'a', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    assert_false(opens(a, longer));
+    principal who;
+    error e;
+    read_token(token);
+    assert_false(auth_check(a, token, 63, &who, &e));
+    assert_false(auth_check(a, token, 65, &who, &e));
+    auth_close(a);
+}
+
+static void a_token_lasts_over_starts(void **state)
+{
+    (void)state;
+    auth_close(open_auth());
+    char token[80], again[80];
+    read_token(token);
+    auth *a = open_auth();
+    read_token(again);
+    assert_string_equal(token, again);
+    assert_true(opens(a, token));
+    auth_close(a);
+}
+
+static void a_lost_file_means_a_new_token(void **state)
+{
+    (void)state;
+    auth_close(open_auth());
+    char old[80], new[80];
+    read_token(old);
+    assert_int_equal(unlink(path), 0);
+    auth *a = open_auth();
+    read_token(new);
+    assert_string_not_equal(old, new);
+    assert_false(opens(a, old));
+    assert_true(opens(a, new));
+    auth_close(a);
+}
+
+static void a_foreign_file_opens_nothing(void **state)
+{
+    (void)state;
+    auth_close(open_auth());
+    char token[80];
+    read_token(token);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs("something else\n", f);
+    fclose(f);
+    auth *a = open_auth();
+    assert_false(opens(a, "something else"));
+    assert_true(opens(a, token));
+    auth_close(a);
+}
+
+static void a_file_left_of_another_database_is_replaced(void **state)
+{
+    (void)state;
+    auth_close(open_auth());
+    char old[80], new[80];
+    read_token(old);
+    stored_bytes = -1;
+    auth *a = open_auth();
+    read_token(new);
+    assert_false(opens(a, old));
+    assert_true(opens(a, new));
+    auth_close(a);
+}
+
+static void what_fails_is_told_and_leaves_no_token(void **state)
+{
+    (void)state;
+    error e;
+    store_fails = true;
+    assert_null(auth_open(NULL, dir, &e));
+    assert_int_equal(e.code, ERR_DISK_FULL);
+    assert_int_equal(access(path, F_OK), -1);
+    char left[100];
+    snprintf(left, sizeof left, "%s.new", path);
+    assert_int_equal(access(left, F_OK), -1);
+    assert_null(auth_open(NULL, "/nonexistent", &e));
+    assert_string_equal(e.message,
+                        "cannot create /nonexistent/root.token.new: No such file or directory");
+    mem_fail_nth(1);
+    assert_null(auth_open(NULL, dir, &e));
+    mem_fail_nth(0);
+    assert_string_equal(e.message, "out of memory");
+}
+
+static void a_start_cut_short_is_made_good(void **state)
+{
+    (void)state;
+    char left[100];
+    snprintf(left, sizeof left, "%s.new", path);
+    FILE *f = fopen(left, "w");
+    assert_non_null(f);
+    fclose(f);
+    auth_close(open_auth());
+    assert_int_equal(access(path, F_OK), 0);
+    assert_int_equal(access(left, F_OK), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_first_start_makes_a_token, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(other_tokens_open_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_token_lasts_over_starts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_lost_file_means_a_new_token, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_foreign_file_opens_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_file_left_of_another_database_is_replaced, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_fails_is_told_and_leaves_no_token, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_start_cut_short_is_made_good, set_up, tear_down),
+    };
+    return cmocka_run_group_tests_name("auth", tests, NULL, NULL);
+}
