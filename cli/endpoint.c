@@ -1,0 +1,137 @@
+#include "cli/endpoint.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+static bool bad_url(const char *url, error *e)
+{
+    error_set(e, ERR_INVALID_MESSAGE, "\"%s\" is not the URL of a daemon", url);
+    return error_hint(e, "it is http://HOST:PORT, https://HOST:PORT or unix:PATH");
+}
+
+static bool is_loopback(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+           (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
+}
+
+static bool unix_socket(endpoint *ep, const char *path, error *e)
+{
+    enum { MAX_PATH = 107 }; /* sun_path */
+    if (!*path || strlen(path) > MAX_PATH) {
+        error_set(e, ERR_INVALID_MESSAGE, "the path of a Unix socket has 1 to %d bytes", MAX_PATH);
+        return false;
+    }
+    ep->unix_path = xstrdup(path);
+    ep->host = xstrdup("localhost");
+    ep->base = xstrdup("http://localhost");
+    ep->path = xstrdup("");
+    ep->port = 80;
+    ep->loopback = true;
+    return true;
+}
+
+/* A part of the URL, "" when it is absent; freed by the caller. */
+static char *part_of(CURLU *u, CURLUPart what, unsigned flags)
+{
+    char *part = NULL;
+    if (curl_url_get(u, what, &part, flags) != CURLUE_OK)
+        return xstrdup("");
+    char *copy = xstrdup(part);
+    curl_free(part);
+    return copy;
+}
+
+/* Takes what u holds; false when it has parts that make no sense here. */
+static bool take_parts(endpoint *ep, CURLU *u)
+{
+    char *scheme = part_of(u, CURLUPART_SCHEME, 0);
+    char *user = part_of(u, CURLUPART_USER, 0), *query = part_of(u, CURLUPART_QUERY, 0);
+    char *port = part_of(u, CURLUPART_PORT, CURLU_DEFAULT_PORT);
+    char *host = part_of(u, CURLUPART_HOST, 0);
+    buf base = BUF_INIT;
+    bool good =
+        !*user && !*query && *host && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+    ep->tls = strcmp(scheme, "https") == 0;
+    ep->path = part_of(u, CURLUPART_PATH, 0);
+    ep->port = atoi(port);
+    for (size_t n = strlen(ep->path); n > 0 && ep->path[n - 1] == '/'; n--)
+        ep->path[n - 1] = '\0';
+    buf_addf(&base, "%s://%s:%s%s", scheme, host, port, ep->path);
+    ep->base = xstrdup(buf_cstr(&base));
+    size_t n = strlen(host);
+    if (host[0] == '[' && n > 2) {
+        memmove(host, host + 1, n - 2);
+        host[n - 2] = '\0';
+    }
+    ep->host = host;
+    ep->loopback = is_loopback(host);
+    buf_free(&base);
+    mem_free(scheme);
+    mem_free(user);
+    mem_free(query);
+    mem_free(port);
+    return good;
+}
+
+static bool network(endpoint *ep, const char *url, error *e)
+{
+    buf full = BUF_INIT;
+    CURLU *u = curl_url();
+    buf_addf(&full, "%s%s", strstr(url, "://") ? "" : "http://", url);
+    bool good =
+        u && curl_url_set(u, CURLUPART_URL, buf_cstr(&full), 0) == CURLUE_OK && take_parts(ep, u);
+    curl_url_cleanup(u);
+    buf_free(&full);
+    return good || bad_url(url, e);
+}
+
+static bool take_token(endpoint *ep, const char *token, error *e)
+{
+    for (const char *p = token; *p; p++) {
+        if (*p <= ' ' || *p > '~')
+            return error_set(e, ERR_INVALID_MESSAGE,
+                             "the token contains spaces or characters that no token has");
+    }
+    ep->token = xstrdup(token);
+    return true;
+}
+
+bool endpoint_resolve(endpoint *ep, const cli_options *common, error *e)
+{
+    const char *url = common->url ? common->url : CLI_DEFAULT_URL;
+    *ep = (endpoint){.insecure = common->insecure,
+                     .cacert = common->cacert,
+                     .cert = common->cert,
+                     .key = common->key};
+    ep->shown = xstrdup(url);
+    bool good = strncmp(url, "unix:", 5) == 0 ? unix_socket(ep, url + 5, e) : network(ep, url, e);
+    if (good && common->token)
+        good = take_token(ep, common->token, e);
+    return good;
+}
+
+void endpoint_free(endpoint *ep)
+{
+    mem_free(ep->shown);
+    mem_free(ep->host);
+    mem_free(ep->base);
+    mem_free(ep->path);
+    mem_free(ep->unix_path);
+    mem_free(ep->token);
+    *ep = (endpoint){0};
+}
+
+void endpoint_hint_token(const endpoint *ep, error *e)
+{
+    if (ep->token)
+        error_hint(e, "check --token or RUSTYDB_TOKEN");
+    else
+        error_hint(e, "give --token or set RUSTYDB_TOKEN; the daemon keeps its own in root.token "
+                      "in its data folder");
+}
