@@ -207,8 +207,8 @@ rss_kb() { awk '/^VmRSS:/ { print $2 }' "/proc/${1:-$DAEMON_PID}/status"; }
 # ---- REST -------------------------------------------------------------------------------------------
 
 # api METHOD PATH [BODY [CURL-OPTION...]]: a request with the token. PATH is below /api/v1 unless it
-# starts with /api or http. BODY is JSON; '' for none; '-' reads standard input. Sets status_code,
-# body, and headers (lower-case names).
+# starts with /api or http. BODY is JSON unless an option says otherwise; '' for none; '-' reads
+# standard input. Sets status_code, body, and headers (lower-case names).
 api() {
   local method=$1 url=$2 request=${3:-} type=()
   case $url in
@@ -218,6 +218,7 @@ api() {
   esac
   if [ "$request" = - ]; then cat; else printf %s "$request"; fi >"$T/request"
   [ -z "$request" ] || type=(-H 'Content-Type: application/json' --data-binary @-)
+  [[ "${*:4}" != *Content-Type:* ]] || type=("${type[@]:2}")
   : >"$T/answer"
   status_code=$(curl -sS --max-time $((60 * SLOW)) -X "$method" -o "$T/answer" -D "$T/headers" \
     -H "Authorization: Bearer $TOKEN" "${type[@]}" "${@:4}" -w '%{http_code}' "$url" <"$T/request") ||
