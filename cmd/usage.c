@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { NAME_MAX_BYTES = 64, OPTION_COLUMN = 30, WIDTH = 100 };
+enum { NAME_MAX_BYTES = 64, OPTION_COLUMN = 30, WIDTH = 80 };
 
 /* ---- laying out -------------------------------------------------------------------------------
  */
@@ -12,7 +12,7 @@ enum { NAME_MAX_BYTES = 64, OPTION_COLUMN = 30, WIDTH = 100 };
 /* Prints text behind `at` columns, broken at spaces, further lines starting at OPTION_COLUMN. */
 static void wrap(FILE *out, int at, const char *text)
 {
-    if (at >= OPTION_COLUMN) {
+    if (at + 1 >= OPTION_COLUMN) {
         fputc('\n', out);
         at = 0;
     }
@@ -51,7 +51,7 @@ static void print_option(FILE *out, const option *o)
     char letter[] = "    ";
     if (o->letter)
         snprintf(letter, sizeof letter, "-%c, ", o->letter);
-    int n = snprintf(left, sizeof left, "  %s--%s%s%s ", letter, name, o->arg ? " " : "",
+    int n = snprintf(left, sizeof left, "  %s--%s%s%s", letter, name, o->arg ? " " : "",
                      o->arg ? o->arg : "");
     fputs(left, out);
     wrap(out, n, o->help);
