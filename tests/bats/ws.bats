@@ -127,27 +127,27 @@ load helper
 
 @test "ops choose" {
   start_daemon
-  case_of ws_feed ops
+  case_of ws_filter ops
 }
 
 @test "where chooses, by the new row, the old row, affinity and collation" {
   start_daemon
-  case_of ws_feed where
+  case_of ws_filter where
 }
 
 @test "where takes any deterministic expression over the row" {
   start_daemon
-  case_of ws_feed where_with_everything_in_it
+  case_of ws_filter where_with_everything_in_it
 }
 
 @test "where refuses subqueries, parameters, unknown columns and what is not deterministic" {
   start_daemon
-  case_of ws_feed where_refused
+  case_of ws_filter where_refused
 }
 
 @test "a filter that fails for one row goes on with the next" {
   start_daemon
-  case_of ws_feed filter_that_fails_for_a_row
+  case_of ws_filter filter_that_fails_for_a_row
 }
 
 @test "one subscription per topic and filter; unsubscribe ends it" {
@@ -162,27 +162,27 @@ load helper
 
 @test "since replays, from any position, and refuses what cannot be" {
   start_daemon
-  case_of ws_feed since
+  case_of ws_position since
 }
 
 @test "a replay goes through the filter" {
   start_daemon
-  case_of ws_feed replay_with_a_filter
+  case_of ws_filter replay_with_a_filter
 }
 
 @test "replay hands over to live under write load, no gap and no repeat" {
   start_daemon
-  case_of ws_feed handover
+  case_of ws_position handover
 }
 
 @test "a write that starts after subscribed is never missed" {
   start_daemon
-  case_of ws_feed subscribed_means_live
+  case_of ws_position subscribed_means_live
 }
 
 @test "what was pruned is a GAP that names the oldest kept" {
   start_daemon --changes-keep 100
-  case_of ws_feed gap
+  case_of ws_position gap
 }
 
 @test "ALTER, RENAME and DROP are told to subscribers" {
@@ -192,17 +192,17 @@ load helper
 
 @test "a replay keeps the columns of the time" {
   start_daemon
-  case_of ws_feed replay_across_an_alter
+  case_of ws_position replay_across_an_alter
 }
 
 @test "a slow consumer is closed with 1013 and resumes; memory stays" {
   start_daemon --stream-buffer 64k
-  case_of ws_feed slow_consumer
+  case_of ws_position slow_consumer
 }
 
 @test "a slow reader of a replay costs a bounded window" {
   start_daemon
-  case_of ws_feed slow_replay
+  case_of ws_position slow_replay
 }
 
 @test "a hundred subscribers see the same in the same order" {

@@ -114,6 +114,15 @@ def sql(*statements):
         rest.close()
 
 
+def head():
+    """The lsn of the newest event."""
+    rest = Rest()
+    try:
+        return rest.query("SELECT 1")["lsn"]
+    finally:
+        rest.close()
+
+
 # ---- waiting --------------------------------------------------------------------------------------
 
 
@@ -291,6 +300,13 @@ class Session:
 
     async def events(self, count, timeout=LIMIT):
         return [await self.event(timeout) for _ in range(count)]
+
+    async def one_event(self, *statements):
+        """Runs statements over REST and returns the one event that they make here."""
+        sql(*statements)
+        e = await self.event()
+        await self.quiet()
+        return e
 
     async def quiet(self):
         """Nothing more comes: whatever was on its way arrives before the answer to a ping."""

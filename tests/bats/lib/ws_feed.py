@@ -1,29 +1,9 @@
-"""Cases of ws.bats: subscriptions to tables, filters, positions, and the hand-over to live."""
+"""Cases of ws.bats: subscriptions to tables and what makes events."""
 
 import asyncio
-import random
 import re
-import threading
-import time
 
-import raw
-from rdb import LIMIT, SANITIZED, Closed, Rest, connect, eventually_async, in_thread, main, sql, status_kb
-
-
-def head():
-    rest = Rest()
-    try:
-        return rest.query("SELECT 1")["lsn"]
-    finally:
-        rest.close()
-
-
-async def one(s, *statements):
-    """Runs statements and returns the one event they make."""
-    sql(*statements)
-    e = await s.event()
-    await s.quiet()
-    return e
+from rdb import Rest, connect, head, main, sql
 
 
 async def event_shapes():
@@ -32,7 +12,7 @@ async def event_shapes():
     answer = await s.subscribe("table:t")
     assert answer["topic"] == "table:t" and answer["filter"] is None and answer["subscription_id"]
     assert answer["log_id"] == s.welcome["payload"]["log_id"], answer
-    e = await one(s, "INSERT INTO t VALUES (1, 'a', 2, x'00ff')")
+    e = await s.one_event("INSERT INTO t VALUES (1, 'a', 2, x'00ff')")
     assert e["lsn"] == answer["lsn"] + 1, (e, answer)
     assert e["topic"] == "table:t" and e["op"] == "insert" and "filter" not in e, e
     row = {"id": 1, "name": "a", "price": 2.0, "data": {"$base64": "AP8="}}
@@ -40,14 +20,14 @@ async def event_shapes():
     assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$", e["committed_at"]), e
     assert isinstance(e["tx"], int), e
     first = e
-    e = await one(s, "UPDATE t SET name = 'b', price = 2.0 WHERE id = 1")
+    e = await s.one_event("UPDATE t SET name = 'b', price = 2.0 WHERE id = 1")
     assert e["op"] == "update" and e["old_row"] == row and e["row"] == {**row, "name": "b"}, e
     assert e["changed_columns"] == ["name"] and e["lsn"] == first["lsn"] + 1 and e["tx"] != first["tx"]
-    e = await one(s, "UPDATE t SET id = 7 WHERE id = 1")
+    e = await s.one_event("UPDATE t SET id = 7 WHERE id = 1")
     assert e["op"] == "update" and e["changed_columns"] == ["id"], e
-    e = await one(s, "UPDATE t SET name = name")
+    e = await s.one_event("UPDATE t SET name = name")
     assert e["changed_columns"] == [], e
-    e = await one(s, "DELETE FROM t")
+    e = await s.one_event("DELETE FROM t")
     assert e["op"] == "delete" and e["row"] is None and e["old_row"] == {**row, "id": 7, "name": "b"}
     assert e["changed_columns"] is None, e
     await s.close()
@@ -150,138 +130,6 @@ async def rolled_back_work_is_silent():
     await s.close()
 
 
-async def ops():
-    sql("CREATE TABLE t (x)")
-    s = await connect()
-    await s.subscribe("table:t", ops=["insert", "delete"])
-    sql("INSERT INTO t VALUES (1)", "UPDATE t SET x = 2", "DELETE FROM t")
-    assert [e["op"] for e in await s.events(2)] == ["insert", "delete"]
-    await s.quiet()
-    for bad in ([], ["insert", "truncate"], "insert", [1]):
-        await s.refused("subscribe", {"topic": "table:t", "ops": bad}, "INVALID_MESSAGE")
-    await s.close()
-
-
-async def where():
-    sql("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT COLLATE NOCASE, price NUMERIC, note)")
-    s = await connect()
-    answer = await s.subscribe("table:t", where="price > 10")
-    assert answer["filter"], answer
-    sql("INSERT INTO t VALUES (1, 'a', 5, NULL), (2, 'b', '20', NULL), (3, 'c', NULL, NULL)")
-    e = await s.event()
-    # '20' became a number by the column's affinity.
-    assert e["row"]["id"] == 2 and e["filter"] == answer["filter"], e
-    sql("UPDATE t SET price = price + 6")
-    assert [e["row"]["id"] for e in await s.events(2)] == [1, 2]
-    sql("UPDATE t SET price = 1 WHERE id = 2", "DELETE FROM t WHERE id IN (1, 2)")
-    e = await s.event()  # for a delete the bare name is the old row
-    assert e["op"] == "delete" and e["old_row"]["id"] == 1, e
-    await s.quiet()
-    await s.close()
-
-    s = await connect()
-    crossing = await s.subscribe("table:t", where="new.price > 10 AND old.price <= 10")
-    leaving = await s.subscribe("table:t", where="old.price > 10 AND (new.price <= 10 OR new.id IS NULL)")
-    by_name = await s.subscribe("table:t", where="name = 'ANNA' AND id > 100", ops=["insert"])
-    assert len({x["filter"] for x in (crossing, leaving, by_name)}) == 3
-    sql("INSERT INTO t VALUES (10, 'x', 5, NULL)", "INSERT INTO t VALUES (11, 'y', 50, NULL)")
-    await s.quiet()
-    e = await one(s, "UPDATE t SET price = 12 WHERE id = 10")
-    assert e["filter"] == crossing["filter"], e
-    e = await one(s, "UPDATE t SET price = 3 WHERE id = 10")
-    assert e["filter"] == leaving["filter"], e
-    e = await one(s, "DELETE FROM t WHERE id = 11")
-    assert e["filter"] == leaving["filter"] and e["op"] == "delete", e
-    e = await one(s, "INSERT INTO t VALUES (101, 'anna', NULL, NULL)")  # the column's collation
-    assert e["filter"] == by_name["filter"], e
-    await s.close()
-
-
-async def where_with_everything_in_it():
-    """Quoted names, quotes in text, functions, LIKE, IN, CASE, JSON, a comment, UTF-8."""
-    sql('CREATE TABLE t ("odd ""name" TEXT, "select" INTEGER, doc TEXT)')
-    s = await connect()
-    good = [
-        '"odd ""name" = \'it\'\'s -- not a comment\'',
-        'new."select" IN (1, 2, 3) AND old."select" IS NULL',
-        "json_extract(doc, '$.a') = 'ä'",
-        "CASE WHEN \"select\" > 5 THEN doc LIKE '%b%' ELSE 0 END /* note */",
-        "length(doc) > 5 AND upper(doc) GLOB '*Z*' -- note",
-        '"select" BETWEEN 70 AND 80 OR coalesce(doc, \'\') = \'y\'',
-    ]
-    filters = [(await s.subscribe("table:t", where=w))["filter"] for w in good]
-    assert len(set(filters)) == len(good)
-    rows = [
-        ("it's -- not a comment", None, None),
-        (None, 2, None),
-        (None, None, '{"a":"ä"}'),
-        (None, 6, "abc"),
-        (None, None, "zzzzzz"),
-        (None, 75, None),
-    ]
-    rest = Rest()
-    for f, row in zip(filters, rows):
-        rest.query("INSERT INTO t VALUES (?, ?, ?)", list(row))
-        got = await s.event()
-        assert got["filter"] == f, (got, row)
-        await s.quiet()
-    await s.close()
-
-
-async def where_refused():
-    sql("CREATE TABLE t (x, y)", "CREATE TABLE secret (s)")
-    s = await connect()
-    for bad in (
-        "",
-        "x >",
-        "nope = 1",
-        "new.nope = 1",
-        "t.x = 1 AND other.x = 2",
-        "x = (SELECT 1)",
-        "EXISTS (SELECT * FROM secret)",
-        "x IN (SELECT s FROM secret)",
-        "x IN secret",
-        "random() > 0",
-        "datetime('now') > x",
-        "count(*) > 1",
-        "row_number() OVER () = 1",
-        "x = ?",
-        "x = :a",
-        "1) OR (1",
-        "1; DROP TABLE t",
-        "1 FROM secret --",
-        "load_extension('x')",
-        "last_insert_rowid() = 1",
-        "x = 1 /*",
-        "x = 'open",
-        "y = 1 AND " * 1000 + "1",
-        "(" * 2000 + "1" + ")" * 2000,
-    ):
-        m = await s.request("subscribe", {"topic": "table:t", "where": bad})
-        assert m["type"] == "error", f"accepted: {bad[:80]}"
-        assert m["payload"]["code"] in ("INVALID_MESSAGE", "QUERY_ERROR"), m
-        assert m["payload"]["message"], m
-    for bad in (5, ["x = 1"], {}):
-        await s.refused("subscribe", {"topic": "table:t", "where": bad}, "INVALID_MESSAGE")
-    sql("INSERT INTO t VALUES (1, 2)")
-    await s.quiet()
-    await s.close()
-
-
-async def filter_that_fails_for_a_row():
-    """An expression that errs for some row (an overflow) hides that row and nothing else."""
-    sql("CREATE TABLE t (x)")
-    s = await connect()
-    await s.subscribe("table:t", where="abs(x) > 10")
-    sql("INSERT INTO t VALUES (5)", "INSERT INTO t VALUES (-9223372036854775808)", "INSERT INTO t VALUES (20)")
-    while True:
-        m = await s.recv()
-        if m["type"] == "event" and m["payload"]["row"]["x"] == 20:
-            break
-        assert m["type"] in ("error", "system"), m
-    await s.close()
-
-
 async def one_subscription_per_topic_and_filter():
     sql("CREATE TABLE t (x)")
     s, other = await connect(), await connect()
@@ -306,7 +154,7 @@ async def one_subscription_per_topic_and_filter():
     assert (await other.event())["row"] == {"x": 3}
     await s.quiet()
     again = await s.subscribe("table:t")
-    e = await one(s, "INSERT INTO t VALUES (4)")
+    e = await s.one_event("INSERT INTO t VALUES (4)")
     assert e["row"] == {"x": 4} and e["lsn"] == again["lsn"] + 1
     for session in (s, other):
         await session.close()
@@ -323,180 +171,6 @@ async def topics_refused():
     await s.refused("subscribe", {}, "INVALID_MESSAGE")
     await s.refused("subscribe", {"topic": "table:t", "wehre": "1"}, "INVALID_MESSAGE")
     await s.refused("unsubscribe", {}, "INVALID_MESSAGE")
-    await s.close()
-
-
-async def since():
-    sql("CREATE TABLE t (x)", "CREATE TABLE u (x)")
-    before = head()
-    sql(*(f"INSERT INTO {'t' if n % 2 else 'u'} VALUES ({n})" for n in range(1, 21)))
-    log = (await connect()).welcome["payload"]["log_id"]
-
-    async def seen(table, position):
-        """What a subscriber gets from a position up to the first event that is live."""
-        s = await connect()
-        answer = await s.subscribe(f"table:{table}", since=position)
-        assert answer["lsn"] == head() and answer["log_id"] == log, answer
-        sql(f"INSERT INTO {table} VALUES (-1)")
-        rows = []
-        while True:
-            e = await s.event()
-            if e["lsn"] > answer["lsn"]:
-                break
-            rows.append((e["lsn"], e["row"]["x"]))
-        assert e["row"]["x"] == -1, e
-        await s.close()
-        return [r for r in rows if r[1] > 0]
-
-    odd = [(before + n, n) for n in range(1, 21, 2)]
-    assert await seen("t", 0) == odd
-    assert await seen("t", before + 6) == odd[3:]
-    assert await seen("t", f"{log}:{before + 7}") == odd[4:]
-    assert await seen("u", before + 20) == []
-    s = await connect()
-    for bad in (-1, head() + 1, 10**18, 1.5, "x", "", f"{log}:", f"{log}:x", [], f"{log}:-1"):
-        await s.refused("subscribe", {"topic": "table:t", "since": bad}, "INVALID_MESSAGE")
-    problem = await s.refused("subscribe", {"topic": "table:t", "since": "another-log:1"}, "GAP")
-    assert "oldest" in problem, problem
-    await s.close()
-
-
-async def replay_with_a_filter():
-    sql("CREATE TABLE t (x)")
-    before = head()
-    sql(*(f"INSERT INTO t VALUES ({n})" for n in range(1, 31)), "UPDATE t SET x = x + 100 WHERE x = 7")
-    s = await connect()
-    a = await s.subscribe("table:t", since=before, where="x % 10 = 0 OR new.x > old.x")
-    assert [e["row"]["x"] for e in await s.events(4)] == [10, 20, 30, 107]
-    await s.quiet()
-    e = await one(s, "INSERT INTO t VALUES (40)")
-    assert e["filter"] == a["filter"]
-    await s.close()
-
-
-class Load:
-    """Writers that go on until told to stop; counts of acknowledged writes."""
-
-    def __init__(self, table, clients=3):
-        self.stop = threading.Event()
-        self.done = 0
-        self.problems = []
-        self.threads = [
-            threading.Thread(target=self.write, args=(table, n), daemon=True) for n in range(clients)
-        ]
-        for t in self.threads:
-            t.start()
-
-    def write(self, table, number):
-        rest, n = Rest(), 0
-        try:
-            while not self.stop.is_set():
-                n += 1
-                rest.query(f"INSERT INTO {table} VALUES (?, ?, ?)", [number, n, "x" * 100])
-                self.done += 1
-        except Exception as e:  # looked at in end()
-            self.problems.append(repr(e))
-        rest.close()
-
-    async def end(self):
-        self.stop.set()
-        for t in self.threads:
-            await in_thread(t.join)
-        assert not self.problems, self.problems
-
-
-async def handover():
-    """Subscribers come at any moment of a write load, from any position; each sees every event once
-    and in order, from its position to the end."""
-    chance = random.Random(11)
-    sql("CREATE TABLE t (client, n, x)")
-    base = head()
-    load = Load("t")
-    await eventually_async(lambda: load.done > 300, say="a load of writes")
-
-    async def subscriber(number):
-        s = await connect(compression="deflate" if number % 4 == 0 else None)
-        now = head()
-        position = chance.choice([0, base, now, chance.randint(base, now), None])
-        more = {} if position is None else {"since": position}
-        if number % 3 == 0:
-            more["where"] = "new.x IS NOT NULL"
-        answer = await s.subscribe("table:t", **more)
-        at = answer["lsn"] if position is None else max(position, base)
-        return s, at
-
-    async def read(s, at, limit):
-        while at < limit:
-            e = await s.event()
-            assert e["lsn"] == at + 1, f"lsn {e['lsn']} after {at}"
-            at += 1
-        return at
-
-    sessions = []
-    for wave in range(4):
-        sessions += await asyncio.gather(*(subscriber(wave * 8 + n) for n in range(8)))
-        target = load.done + 100
-        reading = [asyncio.ensure_future(read(s, at, head())) for s, at in sessions]
-        ats = await asyncio.gather(*reading)
-        sessions = [(s, at) for (s, _), at in zip(sessions, ats)]
-        await eventually_async(lambda: load.done > target, say="more writes")
-    await load.end()
-    end = head()
-    assert end - base == load.done, "every acknowledged write made one event"
-    await asyncio.gather(*(read(s, at, end) for s, at in sessions))
-    for s, _ in sessions:
-        await s.quiet()
-        await s.close()
-
-
-async def subscribed_means_live():
-    """A write that starts after `subscribed` is never missed, however busy the daemon is."""
-    sql("CREATE TABLE t (client, n, x)", "CREATE TABLE u (n)")
-    load = Load("t", clients=2)
-    await eventually_async(lambda: load.done > 50, say="a load of writes")
-    rest = Rest()
-    for n in range(40):
-        s = await connect()
-        await s.subscribe("table:u")
-        rest.query("INSERT INTO u VALUES (?)", [n])
-        assert (await s.event())["row"] == {"n": n}
-        await s.quiet()
-        await s.close()
-    await load.end()
-
-
-async def gap():
-    """With changes_keep at 100: what was pruned is a GAP that names the oldest kept, never a hole."""
-    sql("CREATE TABLE t (x)")
-    base = head()
-    rest = Rest()
-    s = await connect()
-
-    async def pruned():
-        for _ in range(20):
-            values = ", ".join("(1)" for _ in range(100))
-            rest.query(f"INSERT INTO t VALUES {values}")
-        m = await s.request("subscribe", {"topic": "table:t", "since": base})
-        if m["type"] == "subscribed":
-            id_ = m["payload"]["subscription_id"]
-            await s.request("unsubscribe", {"subscription_id": id_})
-            s.kept.clear()
-            return None
-        return m
-
-    m = await eventually_async(pruned, say="the log to be pruned")
-    assert m["type"] == "error" and m["payload"]["code"] == "GAP", m
-    oldest = m["payload"]["oldest"]
-    assert oldest > base + 1, m
-    await s.close()
-    s = await connect()
-    answer = await s.subscribe("table:t", since=0)  # all that is retained
-    first = (await s.event())["lsn"]
-    assert first >= oldest, (first, oldest)
-    lsn = first
-    while lsn < answer["lsn"]:
-        lsn += 1
-        assert (await s.event())["lsn"] == lsn
     await s.close()
 
 
@@ -545,93 +219,8 @@ async def ddl():
     await s.quiet()
     await s.refused("subscribe", {"topic": "table:t"}, "TABLE_NOT_FOUND")
     await s.subscribe("table:u")
-    assert (await one(s, "INSERT INTO u VALUES (3)"))["row"] == {"other": 3}
+    assert (await s.one_event("INSERT INTO u VALUES (3)"))["row"] == {"other": 3}
     await s.close()
-
-
-async def replay_across_an_alter():
-    """Events keep the columns the table had when they happened."""
-    sql("CREATE TABLE t (x)")
-    base = head()
-    sql("INSERT INTO t VALUES (1)", "ALTER TABLE t ADD COLUMN y", "INSERT INTO t VALUES (2, 3)")
-    s = await connect()
-    await s.subscribe("table:t", since=base)
-    rows = []
-    while len(rows) < 2:
-        m = await s.recv()
-        if m["type"] == "event":
-            rows.append(m["payload"]["row"])
-    assert rows == [{"x": 1}, {"x": 2, "y": 3}], rows
-    await s.close()
-
-
-async def slow_consumer():
-    """With stream_buffer at 64 KiB: a subscriber that does not read is closed with 1013 after a system
-    message, the daemon's memory stays, and `since` goes on where it stopped."""
-    sql("CREATE TABLE t (n INTEGER PRIMARY KEY, x)")
-    s = raw.RawSession(rcvbuf=4096)
-    s.message("subscribe", {"topic": "table:t"})
-    base = s.answer()["payload"]["lsn"]
-    quick = await connect()
-    await quick.subscribe("table:t")
-    reading = asyncio.ensure_future(quick.events(6000))
-    rest = Rest()
-    before = status_kb("VmRSS")
-
-    def write():
-        for n in range(60):
-            rest.query(
-                "INSERT INTO t (x) WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 100)"
-                " SELECT hex(randomblob(1000)) FROM c"
-            )
-
-    await in_thread(write)  # 12 MB of events
-    lsns = [e["lsn"] for e in await asyncio.wait_for(reading, LIMIT)]
-    assert lsns == list(range(base + 1, base + 6001)), "a slow one holds nobody up"
-    grown = status_kb("VmRSS") - before
-    assert SANITIZED or grown < 12000, f"grew by {grown} kB"
-    code, messages = await in_thread(s.until_closed)
-    assert code == 1013, (code, s.closed)
-    closing = [m["payload"] for m in messages if m["type"] == "system"]
-    assert closing and closing[-1]["code"] == 1013, closing
-    seen = [m["payload"]["lsn"] for m in messages if m["type"] == "event"]
-    assert seen == list(range(base + 1, base + 1 + len(seen))), "without a hole up to its end"
-    s.close()
-    again = await connect()
-    await again.subscribe("table:t", since=base + len(seen))
-    rest_of_it = [e["lsn"] for e in await again.events(6000 - len(seen))]
-    assert rest_of_it == list(range(base + 1 + len(seen), base + 6001))
-    await quick.close()
-    await again.close()
-
-
-async def slow_replay():
-    """A replay waits for its reader and costs a bounded window."""
-    sql("CREATE TABLE t (n INTEGER PRIMARY KEY, x)")
-    base = head()
-    for _ in range(40):
-        sql(
-            "INSERT INTO t (x) WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 500)"
-            " SELECT hex(zeroblob(500)) FROM c"
-        )
-    before = status_kb("VmRSS")
-    s = raw.RawSession(rcvbuf=4096)
-    s.message("subscribe", {"topic": "table:t", "since": base})
-    time.sleep(1.0)  # not a wait for something: the time in which the daemon could pile it up
-    grown = status_kb("VmRSS") - before
-    assert SANITIZED or grown < 8192, f"grew by {grown} kB"
-    s.s.settimeout(LIMIT)
-
-    def read():
-        lsn = base
-        while lsn < base + 20000:
-            m = s.recv()
-            if m["type"] == "event":
-                assert m["payload"]["lsn"] == lsn + 1, (lsn, m["payload"]["lsn"])
-                lsn += 1
-
-    await in_thread(read)
-    s.close()
 
 
 async def many_subscribers():
