@@ -7,17 +7,13 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "config/address.h"
+#include "config/runtime.h"
 
 static bool bad_url(const char *url, error *e)
 {
     error_set(e, ERR_INVALID_MESSAGE, "\"%s\" is not the URL of a daemon", url);
     return error_hint(e, "it is http://HOST:PORT, https://HOST:PORT or unix:PATH");
-}
-
-static bool is_loopback(const char *host)
-{
-    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-           (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
 }
 
 static bool unix_socket(endpoint *ep, const char *path, error *e)
@@ -47,6 +43,18 @@ static char *part_of(CURLU *u, CURLUPart what, unsigned flags)
     return copy;
 }
 
+/* Writes base from the other parts. */
+static void set_base(endpoint *ep)
+{
+    buf base = BUF_INIT;
+    bool v6 = strchr(ep->host, ':') != NULL;
+    buf_addf(&base, "http%s://%s%s%s:%d%s", ep->tls ? "s" : "", v6 ? "[" : "", ep->host,
+             v6 ? "]" : "", ep->port, ep->path);
+    mem_free(ep->base);
+    ep->base = xstrdup(buf_cstr(&base));
+    buf_free(&base);
+}
+
 /* Takes what u holds; false when it has parts that make no sense here. */
 static bool take_parts(endpoint *ep, CURLU *u)
 {
@@ -54,7 +62,6 @@ static bool take_parts(endpoint *ep, CURLU *u)
     char *user = part_of(u, CURLUPART_USER, 0), *query = part_of(u, CURLUPART_QUERY, 0);
     char *port = part_of(u, CURLUPART_PORT, CURLU_DEFAULT_PORT);
     char *host = part_of(u, CURLUPART_HOST, 0);
-    buf base = BUF_INIT;
     bool good =
         !*user && !*query && *host && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
     ep->tls = strcmp(scheme, "https") == 0;
@@ -62,16 +69,14 @@ static bool take_parts(endpoint *ep, CURLU *u)
     ep->port = atoi(port);
     for (size_t n = strlen(ep->path); n > 0 && ep->path[n - 1] == '/'; n--)
         ep->path[n - 1] = '\0';
-    buf_addf(&base, "%s://%s:%s%s", scheme, host, port, ep->path);
-    ep->base = xstrdup(buf_cstr(&base));
     size_t n = strlen(host);
     if (host[0] == '[' && n > 2) {
         memmove(host, host + 1, n - 2);
         host[n - 2] = '\0';
     }
     ep->host = host;
-    ep->loopback = is_loopback(host);
-    buf_free(&base);
+    ep->loopback = address_is_loopback(host);
+    set_base(ep);
     mem_free(scheme);
     mem_free(user);
     mem_free(query);
@@ -112,7 +117,9 @@ bool endpoint_resolve(endpoint *ep, const cli_options *common, error *e)
     ep->shown = xstrdup(url);
     bool good = strncmp(url, "unix:", 5) == 0 ? unix_socket(ep, url + 5, e) : network(ep, url, e);
     if (good && common->token)
-        good = take_token(ep, common->token, e);
+        return take_token(ep, common->token, e);
+    if (good)
+        endpoint_find_token(ep);
     return good;
 }
 
@@ -125,6 +132,33 @@ void endpoint_free(endpoint *ep)
     mem_free(ep->unix_path);
     mem_free(ep->token);
     *ep = (endpoint){0};
+}
+
+void endpoint_find_token(endpoint *ep)
+{
+    char token[256];
+    runtime_record record;
+    if ((ep->token && !ep->local) || !ep->loopback || ep->unix_path)
+        return;
+    if (!runtime_find(ep->host, ep->port, &record, NULL) ||
+        !runtime_token(&record, token, sizeof token, NULL))
+        return;
+    mem_free(ep->token);
+    mem_free(ep->host);
+    ep->token = xstrdup(token);
+    ep->host = xstrdup(record.at.host);
+    ep->local = true;
+    set_base(ep);
+}
+
+void endpoint_hint_address(const endpoint *ep, error *e)
+{
+    runtime_record record;
+    if (ep->loopback && runtime_list(&record, 1) == 1)
+        error_hint(e, "a daemon of yours listens on %.100s: give --url or set RUSTYDB_URL",
+                   record.url);
+    else
+        error_hint(e, "\"rustydb serve\" starts a daemon; --url or RUSTYDB_URL says where it is");
 }
 
 void endpoint_hint_token(const endpoint *ep, error *e)

@@ -15,6 +15,7 @@ typedef struct endpoint {
     char *path;      /* that path alone, "" for none */
     char *unix_path; /* --url unix:PATH, else NULL */
     char *token;     /* NULL: none */
+    bool local;      /* the token is that of a daemon of this user's on this machine */
     int port;
     bool tls;
     bool loopback; /* this machine: 127.0.0.0/8, ::1, localhost or a Unix socket */
@@ -23,10 +24,19 @@ typedef struct endpoint {
 } endpoint;
 
 /* Everything owned by *ep; freed with endpoint_free, after an error too. INVALID_MESSAGE when the
- * URL or the token is malformed. */
+ * URL or the token is malformed.
+ *
+ * Without a token the one of this user's own daemon at that loopback address is taken, where there
+ * is one; host and base then become the daemon's numeric address, so that the token goes nowhere
+ * else. */
 bool endpoint_resolve(endpoint *ep, const cli_options *common, error *e);
 void endpoint_free(endpoint *ep);
 
+/* Looks for such a token again: a daemon that was started anew may have another. */
+void endpoint_find_token(endpoint *ep);
+
+/* The hint when nothing answers at the address. */
+void endpoint_hint_address(const endpoint *ep, error *e);
 /* The hint for an answer of 401, when no token was found. */
 void endpoint_hint_token(const endpoint *ep, error *e);
 

@@ -234,8 +234,8 @@ static bool fail_curl(const transfer *t, CURLcode code)
         break;
     }
     error_set(t->e, ERR_CANNOT_CONNECT, "cannot connect to %s: %s", r->ep->shown, why);
-    return error_hint(t->e, "is a daemon running there? \"rustydb serve\" starts one; --url says "
-                            "where to look");
+    endpoint_hint_address(r->ep, t->e);
+    return false;
 }
 
 static bool fail_status(transfer *t, int status)
@@ -255,7 +255,7 @@ static bool conclude(transfer *t, bool ran, CURLcode code)
     curl_easy_getinfo(t->r->easy, CURLINFO_RESPONSE_CODE, &status);
     if (!ran || (t->gave_up && interrupted()))
         return error_set(t->e, ERR_CANCELLED, "interrupted");
-    if (t->gave_up) {
+    if (t->gave_up) { /* and *e may say why */
         if (t->e->code == ERR_NONE)
             error_set(t->e, ERR_CANCELLED, "given up");
         return false;
@@ -270,7 +270,7 @@ static bool conclude(transfer *t, bool ran, CURLcode code)
 
 bool rest_send(rest *r, const rest_request *q, buf *answer, error *e)
 {
-    error ignored;
+    error ignored = {0};
     transfer t = {.r = r, .q = q, .answer = answer, .e = e ? e : &ignored};
     buf url = BUF_INIT;
     CURLcode code;
