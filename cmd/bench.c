@@ -1,11 +1,11 @@
 /* rustydb bench: puts load on a daemon and says what it took. */
 #include "cmd/command.h"
 
-#include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/bench/bench.h"
+#include "cli/endpoint.h"
+#include "cli/interrupt.h"
 
 typedef struct bench_words {
     bench_options o;
@@ -80,12 +80,6 @@ static int check(const command *self, const bench_options *o)
     return -1;
 }
 
-static void on_signal(int nr)
-{
-    (void)nr;
-    bench_interrupt();
-}
-
 static void print(const bench_report *report, bool json)
 {
     buf out = BUF_INIT;
@@ -95,6 +89,31 @@ static void print(const bench_report *report, bool json)
         bench_report_text(report, &out);
     fwrite(out.data, 1, out.len, stdout);
     buf_free(&out);
+}
+
+/* Runs the scenario against the daemon that the common options name. */
+static int run(const command *self, const bench_scenario *scenario, const bench_options *o,
+               const cli_options *common)
+{
+    endpoint ep;
+    error e;
+    error_clear(&e);
+    bool good = endpoint_resolve(&ep, common, &e);
+    if (good && ep.unix_path)
+        good = error_set(&e, ERR_INVALID_MESSAGE, "load goes over TCP, not over a Unix socket");
+    bench_report report = {0};
+    if (good) {
+        interrupt_arm();
+        interrupt_notify(bench_interrupt);
+        good = bench_execute(scenario, o, ep.base, ep.token, &report, &e);
+    }
+    if (!good && e.code == ERR_AUTH_REQUIRED)
+        endpoint_hint_token(&ep, &e);
+    endpoint_free(&ep);
+    if (!good)
+        return command_fail(self, &e);
+    print(&report, common->format && strcmp(common->format, "json") == 0);
+    return EXIT_OK;
 }
 
 int cmd_bench(const command *self, int argc, char **argv, cli_options *common)
@@ -111,14 +130,5 @@ int cmd_bench(const command *self, int argc, char **argv, cli_options *common)
     words.o.warmup_ms = words.warmup_ms >= 0 ? words.warmup_ms : 500;
     if ((status = check(self, &words.o)) >= 0)
         return status;
-    sigaction(SIGINT, &(struct sigaction){.sa_handler = on_signal}, NULL);
-    sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_signal}, NULL);
-    bench_report report = {0};
-    error e;
-    error_clear(&e);
-    if (!bench_execute(scenario, &words.o, common->url ? common->url : CLI_DEFAULT_URL,
-                       common->token, &report, &e))
-        return command_fail(self, &e);
-    print(&report, common->format && strcmp(common->format, "json") == 0);
-    return EXIT_OK;
+    return run(self, scenario, &words.o, common);
 }

@@ -5,7 +5,7 @@
 
 void bench_answer_reset(bench_answer *a)
 {
-    a->state = ANSWER_STATUS;
+    a->state = a->redis ? ANSWER_REPLY : ANSWER_STATUS;
     a->status = 0;
     a->closing = a->chunked = a->has_length = false;
     a->left = 0;
@@ -121,11 +121,26 @@ static void chunk_size(bench_answer *a, const char *p, size_t n)
     a->state = a->left < 0 ? ANSWER_BROKEN : a->left ? ANSWER_CHUNK : ANSWER_TRAILER;
 }
 
+/* "$5" announces a text of five bytes and a line end; ":5" and "+OK" are complete. */
+static void reply_line(bench_answer *a, const char *p, size_t n)
+{
+    char kind = n ? *p : '-';
+    a->status = kind == '-' ? 500 : 200;
+    a->state = ANSWER_DONE;
+    if (kind != '$')
+        return;
+    a->left = read_number(p + 1, n - 1, 10) + 2;
+    a->state = a->left >= 2 ? ANSWER_BODY : ANSWER_BROKEN;
+}
+
 static void whole_line(bench_answer *a, const char *p, size_t n)
 {
     if (n && p[n - 1] == '\r')
         n--;
     switch (a->state) {
+    case ANSWER_REPLY:
+        reply_line(a, p, n);
+        break;
     case ANSWER_STATUS:
         status_line(a, p, n);
         break;

@@ -1,6 +1,6 @@
-/* Reads HTTP/1.1 answers as bytes arrive, split anywhere: status, framing of the body (length,
- * chunks, until close), and the two headers the generator needs. The body is not kept: it is
- * counted, and shown in pieces to whoever asks. */
+/* Reads HTTP/1.1 answers (and, for comparison, redis's replies) as bytes arrive, split anywhere:
+ * status, framing of the body (length, chunks, until close), and the two headers the generator
+ * needs. The body is not kept: it is counted, and shown in pieces to whoever asks. */
 #ifndef BENCH_ANSWER_H
 #define BENCH_ANSWER_H
 
@@ -11,6 +11,7 @@
 #define BENCH_ANSWER_LINE 160 /* longest start of a line that is looked at; the rest is skipped */
 
 typedef enum bench_answer_state {
+    ANSWER_REPLY,      /* in the first line of a redis reply */
     ANSWER_STATUS,     /* in the status line */
     ANSWER_HEADER,     /* in the header lines */
     ANSWER_BODY,       /* left bytes of body to come */
@@ -24,6 +25,8 @@ typedef enum bench_answer_state {
 } bench_answer_state;
 
 typedef struct bench_answer {
+    bool redis; /* replies of RESP2 are read; an error has the status 500. Kept from answer to
+                   answer */
     bench_answer_state state;
     int status;          /* 0 until known */
     bool closing;        /* the server ends the connection after this answer */

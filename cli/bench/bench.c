@@ -61,6 +61,12 @@ static bool read_answer(const question *q, int status, const char *path, json_t 
     return error_set(e, ERR_INTERNAL_ERROR, "%s answered with something that is not JSON", path);
 }
 
+static bool unreachable(const bench_run *r, const question *q, error *e)
+{
+    error_set(e, ERR_SHUTTING_DOWN, "cannot talk to %s: %s", r->server.host, q->why);
+    return error_hint(e, "Is a daemon running there? \"rustydb serve\" starts one.");
+}
+
 bool bench_ask(bench_run *r, const char *method, const char *path, const char *body,
                json_t **answer, error *e)
 {
@@ -82,7 +88,7 @@ bool bench_ask(bench_run *r, const char *method, const char *path, const char *b
     if (!q.done)
         good = error_set(e, bench_interrupted ? ERR_CANCELLED : ERR_TIMEOUT, "%s: no answer", path);
     else if (q.why[0])
-        good = error_set(e, ERR_SHUTTING_DOWN, "cannot talk to %s: %s", r->server.host, q.why);
+        good = unreachable(r, &q, e);
     else
         good = read_answer(&q, h->answer.status, path, answer, e);
     if (!q.done)
@@ -261,11 +267,12 @@ static bool resolve(bench_run *r, const char *url, error *e)
     if (o->publish_url && (!bench_target_parse(&r->publish, o->publish_url, e) ||
                            !bench_target_parse(&r->subscribe, o->subscribe_url, e)))
         return false;
-    return bench_target_parse(&r->server,
-                              o->target        ? o->target
-                              : o->publish_url ? o->publish_url
-                                               : url,
-                              e);
+    const char *where = o->target ? o->target : o->publish_url ? o->publish_url : url;
+    if (!bench_target_parse(&r->server, where, e))
+        return false;
+    if (!r->foreign && strcmp(r->server.path, "/") != 0)
+        return error_set(e, ERR_INVALID_MESSAGE, "the daemon's URL has a path; load cannot use it");
+    return true;
 }
 
 /* The daemon's own word on its process counts only where that process is on this machine. */

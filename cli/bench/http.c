@@ -57,6 +57,7 @@ static void ready(bench_io *io, uint32_t events)
 void bench_http_init(bench_http *h, bench_loop *loop, const bench_target *to, unsigned nth)
 {
     *h = (bench_http){.to = to, .nth = nth};
+    h->answer.redis = to->redis;
     h->sock.loop = loop;
     h->sock.io.fd = -1;
 }

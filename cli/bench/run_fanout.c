@@ -193,6 +193,8 @@ static void make_message(fanout *f)
                  "{\"id\":\"p\",\"type\":\"%s\",\"payload\":", table ? "execute" : "publish");
         buf_add(&f->message, body.data, body.len);
         buf_addc(&f->message, '}');
+    } else if (r->publish.redis) {
+        bench_redis_command(&f->message, "PUBLISH", &r->publish, buf_cstr(&body));
     } else {
         bench_http_head(&f->message, "POST", r->foreign ? &r->publish : &r->server,
                         r->foreign ? r->publish.path

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "cli/bench/clients.h"
+#include "cli/bench/resp.h"
 #include "cli/bench/scenarios.h"
 
 #define FIRST_KEY  1000000 /* keys have as many digits, so that all requests are equally long */
@@ -37,6 +38,10 @@ static void make_request(bench_run *r, request *q)
     static const char sql[] = "{\"sql\":\"SELECT id, body FROM bench_read WHERE id = ?\","
                               "\"params\":[0000000]}";
     q->rows = r->opt.rows;
+    if (r->server.redis) {
+        bench_redis_command(&q->text, "GET", &r->server, NULL);
+        return;
+    }
     if (r->foreign) {
         bench_http_head(&q->text, "GET", &r->server, r->server.path, r->auth, -1);
         return;

@@ -54,6 +54,7 @@ bool bench_target_parse(bench_target *t, const char *url, error *e)
 {
     *t = (bench_target){0};
     size_t scheme = scheme_length(url);
+    t->redis = *url == 'r' || *url == 'R';
     if (!scheme) {
         error_set(e, ERR_INVALID_MESSAGE, "cannot put load on \"%s\"", url);
         return error_hint(e, "The address must begin with http:// or ws://.");

@@ -1,5 +1,5 @@
-/* Where load goes: an http:// or ws:// address, resolved once, and how a socket to it is opened.
- * The generator speaks plain TCP only: it measures the server, not a TLS library in its own
+/* Where load goes: an http://, ws:// or redis:// address, resolved once, and how a socket to it is
+ * opened. The generator speaks plain TCP only: it measures the server, not a TLS library in its own
  * process. */
 #ifndef BENCH_TARGET_H
 #define BENCH_TARGET_H
@@ -12,6 +12,7 @@
 typedef struct bench_target {
     struct sockaddr_storage addr;
     socklen_t addr_len;
+    bool redis;      /* redis://: the protocol is RESP, the path names the key or channel */
     bool loopback;   /* the address is this machine's own, so its process can be measured */
     char host[256];  /* as in the URL, with the port: the Host header */
     char path[1024]; /* begins with '/', may hold a query */

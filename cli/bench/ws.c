@@ -47,6 +47,7 @@ void bench_ws_close(bench_ws *w)
     bench_sock_close(&w->sock);
     mem_free(w->answer);
     w->answer = NULL;
+    w->resp.broken = "closed";
     w->frames.broken = "closed";
     bench_frames_free(&w->frames);
     w->state = WS_SHUT;
@@ -113,6 +114,18 @@ static size_t upgrade(bench_ws *w, const char *p, size_t n, const char **why)
     return took;
 }
 
+/* The first message is the answer to the subscription. */
+static void redis_message(void *arg, const char *payload, size_t len)
+{
+    bench_ws *w = arg;
+    if (w->state == WS_UPGRADING) {
+        w->state = WS_OPEN;
+        w->calls->opened(w);
+    } else {
+        w->calls->frame(w, WS_TEXT, payload, len);
+    }
+}
+
 static void input(bench_ws *w)
 {
     ssize_t n = bench_sock_read(&w->sock);
@@ -124,6 +137,11 @@ static void input(bench_ws *w)
     }
     size_t at = 0;
     const char *why = NULL;
+    if (w->redis) {
+        if (!bench_resp_feed(&w->resp, w->sock.loop->in, (size_t)n))
+            lost(w, w->resp.broken);
+        return;
+    }
     if (w->state == WS_UPGRADING)
         at = upgrade(w, w->sock.loop->in, (size_t)n, &why);
     if (!why && w->state == WS_OPEN &&
@@ -144,6 +162,20 @@ static void ready(bench_io *io, uint32_t events)
         input(w);
 }
 
+static void ask_upgrade(buf *out, const bench_target *to, const char *path, const char *auth,
+                        const char *protocol)
+{
+    buf_addf(out,
+             "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+             "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n",
+             path, to->host, key);
+    if (auth)
+        buf_addf(out, "Authorization: %s\r\n", auth);
+    if (protocol)
+        buf_addf(out, "Sec-WebSocket-Protocol: %s\r\n", protocol);
+    buf_adds(out, "\r\n");
+}
+
 bool bench_ws_open(bench_ws *w, bench_loop *loop, const bench_target *to, const char *path,
                    unsigned nth, const char *auth, const char *protocol,
                    const bench_ws_calls *calls, void *owner, error *e)
@@ -154,18 +186,15 @@ bool bench_ws_open(bench_ws *w, bench_loop *loop, const bench_target *to, const 
     w->frames = (bench_frames){.frame = frame, .arg = w};
     w->sock.io.fd = -1;
     w->answer = mem_zalloc(sizeof *w->answer);
+    w->redis = to->redis;
+    w->resp = (bench_resp){.message = redis_message, .arg = w};
     if (!w->answer)
         return error_set(e, ERR_INTERNAL_ERROR, "memory is out");
-    buf *out = &w->sock.out;
-    buf_addf(out,
-             "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-             "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n",
-             path ? path : to->path, to->host, key);
-    if (auth)
-        buf_addf(out, "Authorization: %s\r\n", auth);
-    if (protocol)
-        buf_addf(out, "Sec-WebSocket-Protocol: %s\r\n", protocol);
-    buf_adds(out, "\r\n");
+    if (to->redis) {
+        bench_redis_command(&w->sock.out, "SUBSCRIBE", to, NULL);
+    } else {
+        ask_upgrade(&w->sock.out, to, path ? path : to->path, auth, protocol);
+    }
     if (bench_sock_open(&w->sock, loop, to, nth, ready))
         return true;
     error_set(e, ERR_INTERNAL_ERROR, "cannot open connection %u: %s", nth + 1, strerror(errno));

@@ -1,9 +1,11 @@
-/* One WebSocket connection of the load generator (RFC 6455, client side, no extensions). */
+/* One WebSocket connection of the load generator (RFC 6455, client side, no extensions). Towards a
+ * redis target it is a subscriber there, and each message counts as a text frame. */
 #ifndef BENCH_WS_H
 #define BENCH_WS_H
 
 #include "cli/bench/answer.h"
 #include "cli/bench/frames.h"
+#include "cli/bench/resp.h"
 #include "cli/bench/sock.h"
 
 typedef enum bench_ws_state {
@@ -26,6 +28,8 @@ typedef struct bench_ws {
     const bench_ws_calls *calls;
     bench_answer *answer; /* owned; only while WS_UPGRADING */
     bench_frames frames;
+    bool redis; /* it is no WebSocket, but a subscriber of redis */
+    bench_resp resp;
     int close_code; /* of the server's close frame, 0 when there was none */
     char reason[124];
     void *owner;

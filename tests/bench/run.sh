@@ -1,0 +1,192 @@
+#!/usr/bin/env bash
+# Measures the daemon, and beside it nginx with nchan and redis where they are installed, all in one
+# run with one load generator; ends with a table of what was to be reached.
+#   tests/bench/run.sh [BINARY]
+#   BENCH_SECONDS  length of each measurement (4)
+#   BENCH_ROUNDS   how often each is made; the median counts (3)
+#   BENCH_FLAGS    flags for `rustydb serve`, for instance "--event-loop poll"
+#   BENCH_ONLY     a regular expression: only measurements whose names it matches
+#   BENCH_OUT      folder for the figures as JSON, one file each (build/bench)
+set -eu
+cd "$(dirname "$0")/../.."
+BIN=$(realpath "${1:-build/rustydb}")
+SECONDS_EACH=${BENCH_SECONDS:-4}
+ROUNDS=${BENCH_ROUNDS:-3}
+OUT=${BENCH_OUT:-build/bench}
+read -r -a FLAGS <<<"${BENCH_FLAGS:-}"
+command -v jq >/dev/null || { echo "bench: jq is missing" >&2 && exit 1; }
+unset RUSTYDB_URL RUSTYDB_TOKEN
+ulimit -n "$(ulimit -Hn)"
+. tests/bench/servers.sh
+mkdir -p "$OUT"
+rm -f "$OUT"/*.json
+
+# ---- measuring --------------------------------------------------------------------------------------
+
+# measure NAME ARGUMENT...: one run of `rustydb bench`, its figures appended to NAME.json.
+measure() {
+  local name=$1
+  shift
+  [[ $name =~ ${BENCH_ONLY:-.} ]] || return 0
+  echo "# $name: rustydb bench $*" >&2
+  "$BIN" bench "$@" --format json >>"$OUT/$name.json" || die "$name could not be measured"
+}
+
+# rounds FUNCTION: measurements that are compared take turns, so that what disturbs one disturbs all.
+rounds() {
+  local i
+  for ((i = 0; i < ROUNDS; i++)); do "$1"; done
+}
+
+# median NAME FIGURE: of all rounds; empty when it was not measured.
+median() {
+  [ -s "$OUT/$1.json" ] || return 0
+  jq -rs --arg f "$2" '[.[].figures | getpath($f | split("."))] | map(select(. != null)) | sort
+    | if length == 0 then empty else .[(length - 1) / 2 | floor] end' "$OUT/$1.json"
+}
+
+daemon() { measure "$@" --url "$DAEMON_URL"; }
+for_seconds=(--duration "${SECONDS_EACH}s")
+
+fan_out() {
+  local k
+  for k in 1 8; do
+    if [ -n "$NCHAN_MODULE" ] && [ -n "$NGINX" ]; then
+      measure "fanout-$k-nchan" fanout --in-flight $k "${for_seconds[@]}" --pid "$NGINX_PID" \
+        --publish-url "$NGINX_URL/pub" --subscribe-url "ws${NGINX_URL#http}/sub"
+    fi
+    if [ -n "$REDIS" ]; then
+      measure "fanout-$k-redis" fanout --in-flight $k "${for_seconds[@]}" --pid "$REDIS_PID" \
+        --publish-url "$REDIS_URL/bench" --subscribe-url "$REDIS_URL/bench"
+    fi
+    daemon "fanout-$k" fanout --in-flight $k "${for_seconds[@]}"
+  done
+  daemon fanout-8-ws fanout --in-flight 8 --via ws "${for_seconds[@]}"
+  daemon fanout-8-table fanout --in-flight 8 --topic table "${for_seconds[@]}"
+}
+
+reads() {
+  if [ -n "$NGINX" ]; then
+    measure read-nginx read --target "$NGINX_URL/static.json" --pid "$NGINX_PID" "${for_seconds[@]}"
+  fi
+  if [ -n "$REDIS" ]; then
+    measure read-redis read --target "$REDIS_URL/bench" --pid "$REDIS_PID" "${for_seconds[@]}"
+  fi
+  daemon read read "${for_seconds[@]}"
+}
+
+inserts() {
+  daemon insert-1 insert --clients 1 "${for_seconds[@]}"
+  daemon insert-64 insert --clients 64 "${for_seconds[@]}"
+}
+
+others() {
+  daemon mixed mixed "${for_seconds[@]}"
+  daemon latency latency "${for_seconds[@]}"
+  daemon slowread slowread --duration "${SECONDS_EACH}s"
+}
+
+# A daemon of its own for each, so that its memory before is a fresh one's.
+idle_subscribers() {
+  local n
+  for n in 1000 8000; do
+    start_daemon "connect-$n-$RANDOM" "${FLAGS[@]+"${FLAGS[@]}"}"
+    daemon "connect-$n" connect --subscribers $n
+    stop_daemon
+  done
+}
+
+# ---- telling ----------------------------------------------------------------------------------------
+
+# goal WHAT VALUE RELATION LIMIT UNIT: one line of the table.
+goal() {
+  local verdict
+  if [ -z "$2" ]; then
+    verdict='not measured'
+  elif jq -en --argjson v "$2" --argjson l "$4" "\$v $3 \$l" >/dev/null; then
+    verdict=reached
+  else
+    verdict=MISSED
+  fi
+  printf '%-58s %12s  %-14s %s\n' "$1" "${2:+$(printf %.2f "$2")}" "$3 $4${5:+ $5}" "$verdict"
+}
+
+# ratio A B: A / B, empty when either is missing.
+ratio() {
+  if [ -n "$1" ] && [ -n "$2" ]; then
+    jq -n --argjson a "$1" --argjson b "$2" 'if $b > 0 then $a / $b else empty end'
+  fi
+}
+
+fact() { # WHAT NAME FIGURE UNIT
+  local value
+  value=$(median "$2" "$3")
+  [ -z "$value" ] || printf '%-58s %12s  %s\n' "$1" "$value" "$4"
+}
+
+tell_facts() {
+  local server k
+  printf '\n%s\n' "Medians of $ROUNDS rounds of $SECONDS_EACH s each, on $(nproc) cores ($(uname -sr))"
+  for k in 1 8; do
+    for server in '' -nchan -redis; do
+      fact "fan-out to 1,000, $k in flight${server/-/, }" "fanout-$k$server" \
+        deliveries_per_second 'deliveries/s'
+      fact "  server CPU" "fanout-$k$server" server_cpu_per_delivery_us us/delivery
+      fact "  publish to delivery, p99" "fanout-$k$server" publish_to_delivery_us.p99 us
+    done
+  done
+  fact 'fan-out to 1,000, 8 in flight over WebSocket' fanout-8-ws deliveries_per_second 'deliveries/s'
+  fact 'fan-out of a table to 1,000, 8 in flight' fanout-8-table deliveries_per_second 'deliveries/s'
+  for server in '' -nginx -redis; do
+    fact "read, 64 clients${server/-/, }" "read$server" requests_per_second 'requests/s'
+    fact '  server CPU' "read$server" server_cpu_per_request_us us/request
+    fact '  p99' "read$server" latency_us.p99 us
+  done
+  fact 'insert, 1 client' insert-1 inserts_per_second 'rows/s'
+  fact 'insert, 64 clients' insert-64 inserts_per_second 'rows/s'
+  fact '  p99' insert-64 latency_us.p99 us
+  fact 'mixed, 32 clients, 20 % inserts, 10 subscribers' mixed requests_per_second 'requests/s'
+  fact 'connect 1,000, server CPU' connect-1000 server_cpu_per_connection_us us/connection
+  fact 'connect 8,000, server CPU' connect-8000 server_cpu_per_connection_us us/connection
+}
+
+tell_goals() {
+  printf '\n%-58s %12s  %-14s\n' 'To reach' value limit
+  goal 'fan-out, server CPU per delivery, of nchan'\''s' "$(ratio \
+    "$(median fanout-1 server_cpu_per_delivery_us)" \
+    "$(median fanout-1-nchan server_cpu_per_delivery_us)")" '<=' 0.9
+  goal 'fan-out, deliveries/s with 8 in flight, of those with 1' "$(ratio \
+    "$(median fanout-8 deliveries_per_second)" "$(median fanout-1 deliveries_per_second)")" '>=' 4
+  goal 'fan-out with 8 in flight, deliveries per send' \
+    "$(median fanout-8 deliveries_per_send)" '>=' 4
+  goal 'insert, rate of 64 clients, of that of one' "$(ratio \
+    "$(median insert-64 inserts_per_second)" "$(median insert-1 inserts_per_second)")" '>=' 5
+  goal 'insert, 64 clients, statements in the mean group' \
+    "$(median insert-64 statements_per_commit)" '>=' 16
+  goal 'point read, rate, of nginx with a static answer' "$(ratio \
+    "$(median read requests_per_second)" "$(median read-nginx requests_per_second)")" '>=' 0.3333
+  goal '8,000 idle subscribers, memory of each' \
+    "$(median connect-8000 memory_per_connection_bytes)" '<=' 8192 bytes
+  # Two measurements of one thing differ by some percent here.
+  goal '8,000 subscribers, CPU to connect each, of that of 1,000' "$(ratio \
+    "$(median connect-8000 server_cpu_per_connection_us)" \
+    "$(median connect-1000 server_cpu_per_connection_us)")" '<=' 1.05
+  goal 'SELECT of 1,000,000 rows read slowly, memory growth' \
+    "$(median slowread memory_growth_bytes)" '<' 8388608 bytes
+  goal 'change to delivery, idle, p99' "$(median latency change_to_delivery_us.p99)" '<' 5000 us
+}
+
+start_nginx_if_there() { [ -z "$NGINX" ] || start_nginx 230; }
+start_redis_if_there() { [ -z "$REDIS" ] || start_redis 230; }
+
+start_nginx_if_there
+start_redis_if_there
+rounds idle_subscribers
+start_daemon main "${FLAGS[@]+"${FLAGS[@]}"}"
+rounds inserts
+rounds reads
+rounds fan_out
+rounds others
+stop_daemon
+tell_facts | tee "$OUT/figures.txt"
+tell_goals | tee "$OUT/goals.txt"
