@@ -153,6 +153,8 @@ valgrind: $(UNIT_BIN)
 	@tests/run --build $B valgrind
 soak: $B/rustydb
 	@tests/soak.sh $B/rustydb
+bench: $B/rustydb
+	@tests/bench/run.sh $B/rustydb
 check: $B/rustydb $(UNIT_BIN)
 	@tests/run --build $B lint unit valgrind bats
 check-all:

@@ -11,8 +11,8 @@
 #define BENCH_ANSWER_LINE 160 /* longest start of a line that is looked at; the rest is skipped */
 
 typedef enum bench_answer_state {
-    ANSWER_REPLY,      /* in the first line of a redis reply */
     ANSWER_STATUS,     /* in the status line */
+    ANSWER_REPLY,      /* in the first line of a redis reply */
     ANSWER_HEADER,     /* in the header lines */
     ANSWER_BODY,       /* left bytes of body to come */
     ANSWER_UNTIL_END,  /* body until the connection closes */

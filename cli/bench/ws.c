@@ -190,6 +190,7 @@ bool bench_ws_open(bench_ws *w, bench_loop *loop, const bench_target *to, const 
     w->resp = (bench_resp){.message = redis_message, .arg = w};
     if (!w->answer)
         return error_set(e, ERR_INTERNAL_ERROR, "memory is out");
+    bench_answer_reset(w->answer);
     if (to->redis) {
         bench_redis_command(&w->sock.out, "SUBSCRIBE", to, NULL);
     } else {

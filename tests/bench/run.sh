@@ -21,6 +21,11 @@ ulimit -n "$(ulimit -Hn)"
 mkdir -p "$OUT"
 rm -f "$OUT"/*.json
 
+# The generator keeps to one CPU: else the kernel, seeing two processes that wake each other, puts
+# both on one, or does not, and rates differ by half between runs.
+PIN=(taskset -c "$(($(nproc) - 1))")
+"${PIN[@]}" true 2>/dev/null || PIN=()
+
 # ---- measuring --------------------------------------------------------------------------------------
 
 # measure NAME ARGUMENT...: one run of `rustydb bench`, its figures appended to NAME.json.
@@ -29,7 +34,7 @@ measure() {
   shift
   [[ $name =~ ${BENCH_ONLY:-.} ]] || return 0
   echo "# $name: rustydb bench $*" >&2
-  "$BIN" bench "$@" --format json >>"$OUT/$name.json" || die "$name could not be measured"
+  "${PIN[@]+"${PIN[@]}"}" "$BIN" bench "$@" --format json >>"$OUT/$name.json" || die "$name could not be measured"
 }
 
 # rounds FUNCTION: measurements that are compared take turns, so that what disturbs one disturbs all.
