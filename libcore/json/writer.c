@@ -1,5 +1,7 @@
 #include "json/writer.h"
 
+#include "base/utf8.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,33 +51,6 @@ void jw_begin_array(json_writer *w)
 void jw_end_array(json_writer *w)
 {
     close_with(w, ']');
-}
-
-/* Length of the well-formed UTF-8 sequence at s (RFC 3629: no overlong forms, no surrogates,
- * nothing above U+10FFFF), or 0. */
-static size_t utf8_sequence(const unsigned char *s, size_t n)
-{
-    static const struct {
-        unsigned char lead_from, lead_to, second_from, second_to;
-        unsigned char len;
-    } forms[] = {
-        {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3}, {0xE1, 0xEC, 0x80, 0xBF, 3},
-        {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3}, {0xF0, 0xF0, 0x90, 0xBF, 4},
-        {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4},
-    };
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        if (s[0] < forms[i].lead_from || s[0] > forms[i].lead_to)
-            continue;
-        size_t len = forms[i].len;
-        if (n < len || s[1] < forms[i].second_from || s[1] > forms[i].second_to)
-            return 0;
-        for (size_t k = 2; k < len; k++) {
-            if ((s[k] & 0xC0) != 0x80)
-                return 0;
-        }
-        return len;
-    }
-    return 0;
 }
 
 static void escape_char(buf *out, unsigned char c)
