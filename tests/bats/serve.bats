@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # The daemon's life: start, settings, logs, signals, the token, and what it leaves on the disk.
-# shellcheck disable=SC2154 # status_code, body and headers are set by api
+# shellcheck disable=SC2154,SC2016,SC2030,SC2031 # set by api; $base64; every test is a subshell
 
 load helper
 
