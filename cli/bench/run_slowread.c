@@ -19,9 +19,9 @@ typedef struct slow {
     bench_timer resume; /* reading goes on */
     bench_run *run;
     bench_http http;
-    int64_t slow_until; /* us */
-    int64_t taken;      /* bytes of the body so far */
-    int64_t slow_taken; /* of them during the slow part */
+    int64_t began, slow_until; /* us */
+    int64_t taken;             /* bytes of the body so far */
+    int64_t slow_taken;        /* of them during the slow part */
     int64_t lines;
     int64_t most; /* memory of the server, bytes */
     char tail[TAIL];
@@ -65,7 +65,7 @@ static void body(void *arg, const char *p, size_t n)
     if (now >= s->slow_until)
         return;
     s->slow_taken = s->taken;
-    s->resume.at_us = now + (int64_t)n * 1000000 / s->run->opt.rate;
+    s->resume.at_us = s->began + s->taken * 1000000 / s->run->opt.rate;
     bench_loop_watch(&s->run->loop, &s->http.sock.io, 0);
 }
 
@@ -143,6 +143,7 @@ static bool measure(slow *s, error *e)
     int64_t before = bench_probe_rss(&r->probe);
     int64_t start = clock_mono_us();
     s->most = before;
+    s->began = start;
     s->slow_until = start + r->opt.duration_ms * 1000;
     s->look.at_us = start;
     bench_loop_timer(&r->loop, &s->look);
