@@ -25,12 +25,12 @@ Q := $(if $(V),,@)
 say = $(if $(V),@:,@printf '  %s  %s\n' $(1) $@)
 
 # ---- Debian packages ------------------------------------------------------------------------------
-BUILD_PACKAGES := gcc libc6-dev make pkg-config libwebsockets-dev libwebsockets-evlib-uv \
+BUILD_PACKAGES := gcc libc6-dev make pkg-config libwebsockets-dev libwebsockets-evlib-uv libuv1-dev \
 	libcurl4-openssl-dev libjansson-dev libssl-dev libreadline-dev libsqlite3-dev libinih-dev \
 	zlib1g-dev
 CHECK_PACKAGES := $(BUILD_PACKAGES) bats parallel libcmocka-dev valgrind clang clang-format \
 	cppcheck shellcheck iso-codes jq curl sqlite3 procps python3 python3-websockets util-linux
-PKGS := libwebsockets libcurl jansson libcrypto libssl readline sqlite3 inih zlib
+PKGS := libwebsockets libuv libcurl jansson libcrypto libssl readline sqlite3 inih zlib
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

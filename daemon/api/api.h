@@ -1,0 +1,32 @@
+/* Handlers of the REST interface, one file per tag. Each is called on the reactor's thread with a
+ * complete request (api_import: with its head) and answers it once, now or when its run is done. */
+#ifndef DAEMON_API_API_H
+#define DAEMON_API_API_H
+
+#include "daemon/http.h"
+
+/* health.c */
+void api_liveness(request *q);
+void api_readiness(request *q);
+void api_startup(request *q);
+/* server.c */
+void api_server_info(request *q);
+/* sql.c */
+void api_query(request *q);
+void api_cancel(request *q);
+void api_batch(request *q);
+/* transactions.c */
+void api_tx_begin(request *q);
+void api_tx_query(request *q);
+void api_tx_commit(request *q);
+void api_tx_rollback(request *q);
+/* tables.c */
+void api_tables(request *q);
+void api_table(request *q);
+/* import.c */
+void api_import(request *q);
+/* websocket.c */
+void api_ws_status(request *q);
+void api_ws_broadcast(request *q);
+
+#endif

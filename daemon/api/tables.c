@@ -1,0 +1,63 @@
+/* GET /tables and /tables/{name}. */
+#include "daemon/api/api.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void done(run *r)
+{
+    request *q = r->c->req;
+    if (r->failed)
+        http_reply_error(q, &r->err);
+    else
+        http_reply(q, 200, r->job.text.data, r->job.text.len);
+    run_free(r);
+}
+
+static void inspect(request *q, const char *table, int64_t offset, int64_t limit)
+{
+    error e;
+    run *r = run_new(q->c, RUN_NONE, JOB_INSPECT);
+    r->on_done = done;
+    r->job.offset = offset;
+    r->job.limit = limit;
+    if (table && !(r->job.table = arena_strndup(&r->job.mem, table, strlen(table)))) {
+        run_free(r);
+        error_set(&e, ERR_INTERNAL_ERROR, "out of memory");
+        http_reply_error(q, &e);
+        return;
+    }
+    run_submit(r);
+}
+
+/* A whole number in a query parameter; `fallback` when it is absent. */
+static bool number_param(const request *q, const char *name, int64_t fallback, int64_t min,
+                         int64_t max, int64_t *out, error *e)
+{
+    char text[24], *end;
+    *out = fallback;
+    if (!http_query_param(q, name, text, sizeof text))
+        return true;
+    *out = strtoll(text, &end, 10);
+    if (end == text || *end || *out < min || *out > max)
+        return error_set(e, ERR_INVALID_MESSAGE, "%s is not a whole number from %lld to %lld", name,
+                         (long long)min, (long long)max);
+    return true;
+}
+
+void api_tables(request *q)
+{
+    int64_t offset, limit;
+    error e;
+    if (!number_param(q, "offset", 0, 0, INT64_MAX, &offset, &e) ||
+        !number_param(q, "limit", 100, 1, 1000, &limit, &e)) {
+        http_reply_error(q, &e);
+        return;
+    }
+    inspect(q, NULL, offset, limit);
+}
+
+void api_table(request *q)
+{
+    inspect(q, q->params[0], 0, 0);
+}

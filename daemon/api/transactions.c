@@ -1,0 +1,98 @@
+/* Transactions over several requests: begin, commit, rollback. (A statement in one: sql.c.) */
+#include "daemon/api/api.h"
+#include "daemon/params.h"
+#include "json/read.h"
+
+#include <string.h>
+
+static void begun(request *q, run *r)
+{
+    const config *cfg = daemon_config(q->c->r->d);
+    buf out = BUF_INIT;
+    json_writer w;
+    jw_init(&w, &out);
+    jw_begin_object(&w);
+    jw_key(&w, "transaction_id");
+    jw_str(&w, r->job.tx);
+    jw_key(&w, "idle_timeout_ms");
+    jw_int(&w, cfg->transaction_idle);
+    jw_key(&w, "max_ms");
+    jw_int(&w, cfg->transaction_max);
+    jw_end_object(&w);
+    http_reply(q, 201, out.data, out.len);
+    buf_free(&out);
+}
+
+static void ended(request *q, run *r)
+{
+    buf out = BUF_INIT;
+    json_writer w;
+    jw_init(&w, &out);
+    jw_begin_object(&w);
+    jw_key(&w, "transaction_id");
+    jw_str(&w, r->job.tx);
+    jw_key(&w, "lsn");
+    jw_int(&w, r->sum.lsn);
+    jw_key(&w, "committed");
+    jw_bool(&w, r->job.kind == JOB_TX_COMMIT);
+    jw_end_object(&w);
+    http_reply(q, 200, out.data, out.len);
+    buf_free(&out);
+}
+
+static void done(run *r)
+{
+    request *q = r->c->req;
+    if (r->failed)
+        http_reply_error(q, &r->err);
+    else if (r->job.kind == JOB_TX_BEGIN)
+        begun(q, r);
+    else
+        ended(q, r);
+    run_free(r);
+}
+
+/* The body may be absent or an empty object. */
+static bool check_empty(request *q)
+{
+    error e;
+    if (!q->body.len)
+        return true;
+    json_t *root = json_read_text(http_body(q), &e);
+    bool ok = root && json_read_object(root, NULL, 0, &e);
+    json_decref(root);
+    if (!ok)
+        http_reply_error(q, &e);
+    return ok;
+}
+
+static void start(request *q, job_kind kind)
+{
+    error e;
+    if (!check_empty(q))
+        return;
+    run *r = run_new(q->c, RUN_NONE, kind);
+    r->on_done = done;
+    if (kind != JOB_TX_BEGIN &&
+        !params_set_id(r->job.tx, q->params[0], "the transaction's id", &e)) {
+        run_free(r);
+        http_reply_error(q, &e);
+        return;
+    }
+    run_submit(r);
+}
+
+void api_tx_begin(request *q)
+{
+    start(q, JOB_TX_BEGIN);
+}
+
+void api_tx_commit(request *q)
+{
+    start(q, JOB_TX_COMMIT);
+}
+
+void api_tx_rollback(request *q)
+{
+    start(q, JOB_TX_ROLLBACK);
+}

@@ -1,0 +1,115 @@
+/* GET /ws/status and POST /ws/broadcast. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "daemon/api/api.h"
+#include "daemon/hub.h"
+#include "daemon/params.h"
+#include "json/read.h"
+
+#include <string.h>
+
+typedef struct totals {
+    uint64_t http, ws, subscriptions, connections, requests, in, out, bytes_in, bytes_out;
+    uint64_t frames, sends, slow, errors;
+} totals;
+
+static totals add_up(server *d)
+{
+    totals t = {0};
+    for (int i = 0; i < d->n_reactors; i++) {
+        const reactor_stats *s = &d->reactors[i]->stats;
+        t.http += (uint64_t)STAT_GET(s->http_connections);
+        t.ws += (uint64_t)STAT_GET(s->ws_connections);
+        t.subscriptions += (uint64_t)STAT_GET(s->subscriptions);
+        t.connections += STAT_GET(s->connections_total);
+        t.requests += STAT_GET(s->requests);
+        t.in += STAT_GET(s->messages_in);
+        t.out += STAT_GET(s->messages_out);
+        t.bytes_in += STAT_GET(s->bytes_in);
+        t.bytes_out += STAT_GET(s->bytes_out);
+        t.frames += STAT_GET(s->frames_delivered);
+        t.sends += STAT_GET(s->send_calls);
+        t.slow += STAT_GET(s->slow_consumers);
+        t.errors += STAT_GET(s->errors);
+    }
+    return t;
+}
+
+void api_ws_status(request *q)
+{
+    server *d = q->c->r->d;
+    totals t = add_up(d);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } figures[] = {
+        {"active_connections", t.ws},
+        {"http_connections", t.http},
+        {"max_connections", (uint64_t)daemon_config(d)->max_connections},
+        {"total_connections_lifetime", t.connections},
+        {"active_subscriptions", t.subscriptions},
+        {"requests", t.requests},
+        {"messages_received", t.in},
+        {"messages_sent", t.out + t.frames},
+        {"frames_delivered", t.frames},
+        {"send_calls", t.sends},
+        {"bytes_received", t.bytes_in},
+        {"bytes_sent", t.bytes_out},
+        {"slow_consumers", t.slow},
+        {"error_count", t.errors},
+        {"uptime_seconds", (uint64_t)(clock_mono_us() - d->started_mono_us) / 1000000},
+    };
+    buf out = BUF_INIT;
+    json_writer w;
+    jw_init(&w, &out);
+    jw_begin_object(&w);
+    jw_key(&w, "status");
+    jw_str(&w, atomic_load(&d->phase) == PHASE_READY ? "running" : "stopping");
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+        jw_key(&w, figures[i].name);
+        jw_uint(&w, figures[i].value);
+    }
+    jw_end_object(&w);
+    http_reply(q, 200, out.data, out.len);
+    buf_free(&out);
+}
+
+static void broadcast_done(conn *c, void *arg, int64_t delivered)
+{
+    char *channel = arg;
+    buf out = BUF_INIT;
+    json_writer w;
+    if (c->state != CONN_DEAD && c->req) {
+        jw_init(&w, &out);
+        jw_begin_object(&w);
+        jw_key(&w, "channel");
+        jw_str(&w, channel);
+        jw_key(&w, "delivered");
+        jw_int(&w, delivered);
+        jw_end_object(&w);
+        http_reply(c->req, 200, out.data, out.len);
+        buf_free(&out);
+    }
+    mem_free(channel);
+}
+
+void api_ws_broadcast(request *q)
+{
+    broadcast_request b = {0};
+    const json_field fields[] = {
+        {"message", FIELD_ANY, true, &b.message, 0, 0},
+        {"channel", FIELD_STR, false, &b.channel, 0, 0},
+        {"event", FIELD_STR, false, &b.event, 0, 0},
+        {"metadata", FIELD_OBJECT, false, &b.metadata, 0, 0},
+    };
+    error e;
+    json_t *root = json_read_text(http_body(q), &e);
+    refbuf *frame = root && json_read_object(root, fields, JSON_FIELDS(fields), &e)
+                        ? params_broadcast_frame(&b, &e)
+                        : NULL;
+    if (frame)
+        hub_publish(q->c, b.channel, frame, broadcast_done, b.channel ? xstrdup(b.channel) : NULL);
+    else
+        http_reply_error(q, &e);
+    json_decref(root);
+}

@@ -1,0 +1,184 @@
+#include "daemon/conn.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/http.h"
+#include "daemon/run.h"
+#include "daemon/ws.h"
+
+#include <stdio.h>
+#include <string.h>
+
+conn *conn_new(reactor *r, struct lws *wsi, int fd)
+{
+    conn *c = xalloc(sizeof *c);
+    c->r = r;
+    c->wsi = wsi;
+    c->fd = fd;
+    c->state = CONN_HTTP;
+    c->serial = atomic_fetch_add(&r->d->next_conn, 1) + 1;
+    c->taken = -1;
+    c->last_activity_us = c->wrote_us = clock_mono_us();
+    list_init(&c->dirty_link);
+    list_init(&c->runs);
+    list_init(&c->out.items);
+    list_append(&r->conns, &c->link);
+    STAT_ADD(r->stats.http_connections, 1);
+    STAT_ADD(r->stats.connections_total, 1);
+    return c;
+}
+
+static atomic_int *counter_of(conn *c, conn_state state)
+{
+    if (state == CONN_HTTP)
+        return &c->r->stats.http_connections;
+    return state == CONN_WS ? &c->r->stats.ws_connections : NULL;
+}
+
+void conn_set_state(conn *c, conn_state to)
+{
+    atomic_int *from = counter_of(c, c->state), *into = counter_of(c, to);
+    if (from)
+        STAT_ADD(*from, -1);
+    if (into)
+        STAT_ADD(*into, 1);
+    c->state = to;
+}
+
+/* ---- output ------------------------------------------------------------------------------------
+ */
+
+void conn_queue(conn *c, refbuf *data, run *r, uint64_t replay)
+{
+    if (c->state == CONN_DEAD) {
+        refbuf_unref(data);
+        return;
+    }
+    out_item *it = xalloc(sizeof *it);
+    it->data = data;
+    it->run = r;
+    it->replay = replay;
+    if (list_empty(&c->out.items) && !c->blocked)
+        c->wrote_us = clock_mono_us();
+    c->out.bytes += data->len;
+    list_append(&c->out.items, &it->link);
+    reactor_want_flush(c->r, c);
+}
+
+void conn_forget_run(conn *c, const run *r)
+{
+    list_each(it, &c->out.items)
+    {
+        out_item *item = list_entry(it, out_item, link);
+        if (item->run == r)
+            item->run = NULL;
+    }
+}
+
+static out_item *out_head(conn *c)
+{
+    return list_empty(&c->out.items) ? NULL : list_entry(c->out.items.next, out_item, link);
+}
+
+static void out_pop(conn *c)
+{
+    out_item *it = out_head(c);
+    list_unlink(&it->link);
+    c->out.bytes -= it->data->len;
+    if (it->run)
+        run_credit(it->run, it->data->len);
+    if (it->replay)
+        feed_ack(c->r->d->feed, c->r->listener, it->replay, it->data->len);
+    refbuf_unref(it->data);
+    mem_free(it);
+}
+
+bool conn_write(conn *c, const char *p, size_t n)
+{
+    if (lws_write(c->wsi, (unsigned char *)(uintptr_t)p, n, LWS_WRITE_HTTP) < 0)
+        return false;
+    STAT_ADD(c->r->stats.bytes_out, n);
+    if (lws_partial_buffered(c->wsi)) {
+        c->blocked = true;
+        lws_callback_on_writable(c->wsi);
+    } else {
+        c->wrote_us = clock_mono_us();
+    }
+    return true;
+}
+
+/* Gathers small items into one write; a large one goes out by itself, uncopied. */
+static bool write_some(conn *c)
+{
+    out_item *first = out_head(c);
+    if (first->data->len >= FLUSH_MAX || first->link.next == &c->out.items) {
+        bool ok = conn_write(c, first->data->data, first->data->len);
+        out_pop(c);
+        return ok;
+    }
+    char *at = c->r->scratch + LWS_PRE;
+    size_t n = 0;
+    while ((first = out_head(c)) && n + first->data->len <= FLUSH_MAX) {
+        memcpy(at + n, first->data->data, first->data->len);
+        n += first->data->len;
+        out_pop(c);
+    }
+    return conn_write(c, at, n);
+}
+
+bool conn_flush(conn *c)
+{
+    while (!c->blocked && out_head(c)) {
+        if (!write_some(c))
+            return false;
+    }
+    return true;
+}
+
+/* ---- ending ------------------------------------------------------------------------------------
+ */
+
+void conn_kill(conn *c)
+{
+    if (c->wsi)
+        lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+}
+
+void conn_close(conn *c, int code, const char *reason)
+{
+    if (c->state == CONN_CLOSING || c->state == CONN_DEAD)
+        return;
+    c->close_code = (uint32_t)code;
+    c->closing_since_us = clock_mono_us();
+    snprintf(c->close_reason, sizeof c->close_reason, "%s", reason);
+    if (c->ws)
+        ws_say_closing(c);
+    conn_set_state(c, CONN_CLOSING);
+    lws_callback_on_writable(c->wsi);
+}
+
+void conn_gone(conn *c)
+{
+    reactor *r = c->r;
+    if (c->state == CONN_DEAD)
+        return;
+    conn_set_state(c, CONN_DEAD);
+    atomic_fetch_sub(&r->d->connections, 1);
+    c->wsi = NULL;
+    list_unlink(&c->dirty_link);
+    while (out_head(c))
+        out_pop(c);
+    if (c->ws)
+        ws_free(c);
+    http_free_request(c);
+    list_each(it, &c->runs) run_abandon(list_entry(it, run, conn_link));
+    conn_release(c);
+}
+
+void conn_release(conn *c)
+{
+    if (c->state != CONN_DEAD || c->n_runs > 0)
+        return;
+    list_unlink(&c->link);
+    mem_free(c);
+}

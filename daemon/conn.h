@@ -1,0 +1,73 @@
+/* A connection, HTTP first and perhaps a WebSocket later. It belongs to one reactor.
+ *
+ *   CONN_HTTP      reads requests and answers them
+ *   CONN_WS        an open WebSocket
+ *   CONN_CLOSING   nothing more is read; closes as soon as what waits has been written
+ *   CONN_DEAD      the socket is gone; the struct lives until its runs have reported back
+ *
+ * conn_set_state is the only place where the state changes.
+ */
+#ifndef DAEMON_CONN_H
+#define DAEMON_CONN_H
+
+#include <libwebsockets.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "daemon/outq.h"
+#include "daemon/reactor.h"
+
+typedef enum conn_state { CONN_HTTP, CONN_WS, CONN_CLOSING, CONN_DEAD } conn_state;
+
+struct request;
+struct run;
+struct ws;
+
+typedef struct conn {
+    reactor *r;
+    struct lws *wsi; /* NULL once CONN_DEAD */
+    conn_state state;
+    list link;       /* reactor.conns */
+    list dirty_link; /* reactor.dirty */
+    list runs;       /* runs under way for this connection, by run.conn_link */
+    int n_runs;
+    uint64_t serial;
+    int fd;
+    bool blocked; /* the socket took not everything; a writable callback is under way */
+    outq out;
+    int64_t last_activity_us; /* monotonic: last byte read, or end of the last request */
+    int64_t wrote_us;    /* last time something of `out` was handed over, or was queued first */
+    struct request *req; /* HTTP: the request under way */
+    struct ws *ws;       /* CONN_WS */
+    int64_t taken;       /* bytes lws had taken from the socket when the last answer was complete */
+    bool rx_paused;
+    uint32_t close_code; /* CONN_CLOSING of a WebSocket */
+    char close_reason[124];
+    int64_t closing_since_us;
+} conn;
+
+/* Appends to `out` (taking over the reference) and sees to it that it is flushed. */
+void conn_queue(conn *c, refbuf *data, struct run *run, uint64_t replay);
+/* The run is about to be freed: what is queued of it gets no credit any more. */
+void conn_forget_run(conn *c, const struct run *run);
+
+conn *conn_new(reactor *r, struct lws *wsi, int fd);
+void conn_set_state(conn *c, conn_state to);
+/* The socket is gone: cancels what runs for it; frees it now or when the last run has reported. */
+void conn_gone(conn *c);
+/* Frees a CONN_DEAD connection that has no runs left. */
+void conn_release(conn *c);
+/* Closes once `out` is empty. For a WebSocket with this close code and reason. */
+void conn_close(conn *c, int code, const char *reason);
+/* Ends it without waiting for anything (broken peer). Safe outside its own callbacks. */
+void conn_kill(conn *c);
+
+/* Writes what is in `out`; asks for a writable callback when the socket is full. False when the
+ * socket is broken: the caller's callback closes it (or conn_kill). */
+bool conn_flush(conn *c);
+/* Writes n bytes at once; the socket must not be blocked. What the kernel does not take waits
+ * inside lws, and `blocked` is set. False when the socket is broken. */
+bool conn_write(conn *c, const char *p, size_t n);
+
+#endif

@@ -1,0 +1,294 @@
+#include "daemon/daemon.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config/runtime.h"
+#include "daemon/listener.h"
+#include "daemon/reactor.h"
+#include "wire/ws_frame.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Configurations that were replaced: reactors may still look at them. */
+typedef struct old_config {
+    struct old_config *next;
+    config *cfg;
+} old_config;
+
+typedef struct process {
+    server d;
+    const daemon_options *opt;
+    old_config *old;
+    int fds[MAX_REACTORS];
+    address bound;
+    runtime_entry *published;
+} process;
+
+/* ---- start -------------------------------------------------------------------------------------
+ */
+
+static void take_descriptors(int64_t connections)
+{
+    struct rlimit limit;
+    rlim_t want = (rlim_t)connections + 256;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want)
+        return;
+    limit.rlim_cur = want < limit.rlim_max ? want : limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < want)
+        log_warn("descriptors",
+                 "only %llu file descriptors are allowed; max_connections wants %llu",
+                 (unsigned long long)limit.rlim_cur, (unsigned long long)want);
+}
+
+static bool prepare_dir(server *d, const char *dir, error *e)
+{
+    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+        return error_set(e, errno == EACCES || errno == EROFS ? ERR_READ_ONLY : ERR_INVALID_MESSAGE,
+                         "cannot make the data folder %s: %s", dir, strerror(errno));
+    if (!realpath(dir, d->data_dir))
+        return error_set(e, ERR_INVALID_MESSAGE, "cannot use the data folder %s: %s", dir,
+                         strerror(errno));
+    return true;
+}
+
+static void on_commit(void *arg, int64_t head)
+{
+    server *d = arg;
+    (void)head;
+    if (d->feed)
+        feed_wake(d->feed);
+}
+
+static void render(buf *out, const char *json, size_t n)
+{
+    ws_frame_add(out, WS_TEXT, json, n);
+}
+
+static bool open_engine(server *d, const config *cfg, error *e)
+{
+    const engine_config ec = {
+        .dir = d->data_dir,
+        .readers = (int)cfg->readers,
+        .max_read_connections = (int)cfg->max_read_connections,
+        .statement_timeout_us = cfg->statement_timeout * 1000,
+        .tx_idle_us = cfg->transaction_idle * 1000,
+        .tx_max_us = cfg->transaction_max * 1000,
+        .max_queue = (int)cfg->max_queue,
+        .statement_cache = (int)cfg->statement_cache,
+        .synchronous_full = strcmp(cfg->synchronous, "full") == 0,
+        .log_max_events = cfg->changes_keep,
+        .log_max_age_us = cfg->changes_keep_for * 1000,
+        .on_commit = on_commit,
+        .on_commit_arg = d,
+    };
+    d->engine = engine_open(&ec, e);
+    return d->engine != NULL;
+}
+
+static bool read_log_id(server *d, error *e)
+{
+    log_bounds bounds;
+    log_reader *reader = engine_log_open(d->engine, e);
+    if (!reader)
+        return false;
+    bool ok = engine_log_bounds(reader, &bounds, e);
+    engine_log_close(reader);
+    if (ok)
+        memcpy(d->log_id, bounds.log_id, sizeof d->log_id);
+    return ok;
+}
+
+static bool start_reactors(process *p, error *e)
+{
+    server *d = &p->d;
+    int n = (int)daemon_config(d)->reactors;
+    for (int i = 0; i < n; i++)
+        d->reactors[i] = xalloc(sizeof(reactor));
+    d->n_reactors = n;
+    for (int i = 0; i < n; i++) {
+        if (reactor_start(d->reactors[i], d, i, p->fds[i], e))
+            continue;
+        d->n_reactors = i; /* those that run are stopped by the caller */
+        for (int k = i; k < n; k++)
+            mem_free(d->reactors[k]);
+        return false;
+    }
+    return true;
+}
+
+static bool start(process *p, const config *cfg, error *e)
+{
+    const feed_config fc = {.slice = 500, .render = render};
+    server *d = &p->d;
+    if (!prepare_dir(d, cfg->data, e) || !open_engine(d, cfg, e) || !read_log_id(d, e))
+        return false;
+    d->auth = auth_open(d->engine, d->data_dir, e);
+    d->feed = d->auth ? feed_start(d->engine, &fc, e) : NULL;
+    if (!d->feed || !listener_open(cfg->listen, (int)cfg->reactors, p->fds, &p->bound, d->listen,
+                                   sizeof d->listen, e))
+        return false;
+    if (!task_pool_start(&d->workers, 1, "import"))
+        return error_set(e, ERR_INTERNAL_ERROR, "cannot start a worker thread");
+    return start_reactors(p, e);
+}
+
+static void publish(process *p)
+{
+    char token[PATH_MAX + 16];
+    error e;
+    snprintf(token, sizeof token, "%s/root.token", p->d.data_dir);
+    p->published = runtime_publish(&p->bound, false, p->d.data_dir, token, &e);
+    if (!p->published && e.code != ERR_NOT_FOUND)
+        log_warn("runtime_record", "%s", e.message);
+}
+
+static void print_hints(const server *d)
+{
+    printf("\nTry, in another terminal:\n"
+           "  build/rustydb query 'CREATE TABLE notes(id INTEGER PRIMARY KEY, text TEXT)'\n"
+           "  build/rustydb subscribe notes\n"
+           "  build/rustydb query 'INSERT INTO notes(text) VALUES(?)' 'hello'\n"
+           "  build/rustydb status\n"
+           "  curl -H \"Authorization: Bearer $(cat %s/root.token)\" http://%s/api/v1/tables\n"
+           "Ctrl-C stops the daemon.\n",
+           d->data_dir, d->listen);
+}
+
+static void say_ready(process *p)
+{
+    printf("rustydb %s ready on http://%s (data %s)\n", RUSTYDB_VERSION, p->d.listen,
+           p->d.data_dir);
+    if (p->opt->hints)
+        print_hints(&p->d);
+    fflush(stdout);
+    log_info("ready", "listening on %s, data in %s, %s", p->d.listen, p->d.data_dir,
+             engine_version(p->d.engine));
+}
+
+/* ---- signals -----------------------------------------------------------------------------------
+ */
+
+static const int handled[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
+
+static sigset_t block_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof handled / sizeof *handled; i++)
+        sigaddset(&set, handled[i]);
+    pthread_sigmask(SIG_BLOCK, &set, NULL); /* before any thread: they inherit it */
+    signal(SIGPIPE, SIG_IGN);
+    return set;
+}
+
+static void reload(process *p)
+{
+    error e;
+    config *fresh = config_load(p->opt->config_file, p->opt->flags, p->opt->n_flags, &e);
+    if (!fresh) {
+        log_error("reload", "the old settings stay: %s", e.message);
+        return;
+    }
+    const config *was = daemon_config(&p->d);
+    log_level level;
+    for (int i = 0; i < SETTING_COUNT; i++) {
+        if (strcmp(was->text[i], fresh->text[i]) != 0 && !settings[i].runtime)
+            log_warn("reload", "%s takes effect at the next start", settings[i].name);
+    }
+    old_config *o = xalloc(sizeof *o);
+    o->cfg = fresh;
+    o->next = p->old;
+    p->old = o;
+    atomic_store_explicit(&p->d.cfg, fresh, memory_order_release);
+    if (log_parse_level(fresh->log_level, &level))
+        log_set_level(level);
+    log_info("reload", "settings were read again");
+}
+
+static void wait_for_end(process *p, const sigset_t *set)
+{
+    for (;;) {
+        int sig;
+        if (sigwait(set, &sig) != 0)
+            continue;
+        if (sig == SIGHUP) {
+            reload(p);
+            continue;
+        }
+        p->d.close_code = sig == SIGUSR2 ? 1012 : 1001;
+        log_info("stopping", "%s", sig == SIGUSR2 ? "for a restart" : strsignal(sig));
+        return;
+    }
+}
+
+/* ---- stop --------------------------------------------------------------------------------------
+ */
+
+static void stop(process *p)
+{
+    server *d = &p->d;
+    atomic_store(&d->phase, PHASE_STOPPING);
+    runtime_withdraw(p->published);
+    for (int i = 0; i < d->n_reactors; i++)
+        reactor_stop(d->reactors[i]);
+    for (int i = 0; i < d->n_reactors; i++)
+        reactor_wait(d->reactors[i]);
+    if (d->feed)
+        feed_stop(d->feed);
+    d->feed = NULL;
+    if (d->workers.n_threads)
+        task_pool_stop(&d->workers);
+    for (int i = 0; i < d->n_reactors; i++)
+        reactor_free(d->reactors[i]);
+    if (d->auth)
+        auth_close(d->auth);
+    if (d->engine)
+        engine_close(d->engine, daemon_config(d)->shutdown_timeout * 1000);
+    while (p->old) {
+        old_config *next = p->old->next;
+        config_free(p->old->cfg);
+        mem_free(p->old);
+        p->old = next;
+    }
+}
+
+int daemon_run(const config *cfg, const daemon_options *opt)
+{
+    static process p; /* large: reactors hold pointers into it */
+    error e;
+    log_level level = LOG_LEVEL_INFO;
+    int exit_code = 0;
+    error_clear(&e);
+    log_parse_level(cfg->log_level, &level);
+    log_init(level, strcmp(cfg->log_format, "json") == 0);
+    sigset_t signals = block_signals();
+    p.opt = opt;
+    p.d.close_code = 1001;
+    p.d.started_mono_us = clock_mono_us();
+    p.d.started_wall_us = clock_wall_us();
+    atomic_store(&p.d.cfg, cfg);
+    take_descriptors(cfg->max_connections);
+    if (start(&p, cfg, &e)) {
+        atomic_store(&p.d.phase, PHASE_READY);
+        publish(&p);
+        say_ready(&p);
+        wait_for_end(&p, &signals);
+    } else {
+        log_error("start", "%s%s%s", e.message, e.hint[0] ? " " : "", e.hint);
+        exit_code = error_describe(e.code)->exit_code;
+    }
+    stop(&p);
+    if (exit_code == 0)
+        log_info("stopped", "all changes are in the database");
+    return exit_code;
+}

@@ -1,0 +1,59 @@
+/* The daemon: engine, feed, identities and reactors put together, started and stopped.
+ *
+ * The struct is filled before the reactors start and then read by all of them; what changes later
+ * is atomic. */
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "auth/auth.h"
+#include "config/config.h"
+#include "engine/engine.h"
+#include "feed/feed.h"
+
+struct reactor;
+
+enum { MAX_REACTORS = 64 };
+
+typedef enum daemon_phase { PHASE_STARTING, PHASE_READY, PHASE_STOPPING } daemon_phase;
+
+typedef struct server {
+    _Atomic(const config *) cfg; /* replaced on SIGHUP; old ones live until the end */
+    engine *engine;
+    auth *auth;
+    feed *feed;
+    task_pool workers; /* imports */
+    struct reactor *reactors[MAX_REACTORS];
+    int n_reactors;
+    int close_code;   /* WebSocket close code of a stop: 1001, or 1012 for a restart */
+    atomic_int phase; /* daemon_phase */
+    int64_t started_mono_us;
+    int64_t started_wall_us;
+    char listen[128]; /* address as bound, HOST:PORT with the real port */
+    char data_dir[4096];
+    char log_id[40];                /* of the change log */
+    atomic_uint_fast64_t next_conn; /* numbers connections across reactors */
+    atomic_int connections;         /* open, all reactors */
+    atomic_int imports;             /* running */
+} server;
+
+typedef struct daemon_options {
+    const char *config_file;  /* NULL: none; read again on SIGHUP */
+    const config_flag *flags; /* from the command line; they win again on SIGHUP */
+    int n_flags;
+    bool hints; /* print what to try next behind the ready line */
+} daemon_options;
+
+/* Runs until SIGTERM, SIGINT (1001) or SIGUSR2 (1012) and returns an exit code. Prints one line on
+ * standard output when it is ready. Takes over the process's signals. */
+int daemon_run(const config *cfg, const daemon_options *opt);
+
+static inline const config *daemon_config(server *d)
+{
+    return atomic_load_explicit(&d->cfg, memory_order_acquire);
+}
+
+#endif

@@ -1,0 +1,739 @@
+#include "daemon/http.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/problem.h"
+#include "daemon/route.h"
+#include "daemon/sockstat.h"
+#include "daemon/ws.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+/* A body that will not be used is still read, up to this much, so that the client reads the answer
+ * instead of a reset connection. */
+enum { DISCARD_MAX = 1048576 };
+
+static const struct {
+    enum lws_token_indexes token;
+    http_method method;
+} method_tokens[] = {
+    {WSI_TOKEN_GET_URI, HTTP_GET},       {WSI_TOKEN_POST_URI, HTTP_POST},
+    {WSI_TOKEN_HEAD_URI, HTTP_HEAD},     {WSI_TOKEN_OPTIONS_URI, HTTP_OPTIONS},
+    {WSI_TOKEN_PUT_URI, HTTP_PUT},       {WSI_TOKEN_PATCH_URI, HTTP_PATCH},
+    {WSI_TOKEN_DELETE_URI, HTTP_DELETE},
+};
+
+/* ---- reading the head --------------------------------------------------------------------------
+ */
+
+static void read_target(request *q, struct lws *wsi)
+{
+    for (size_t i = 0; i < sizeof method_tokens / sizeof *method_tokens; i++) {
+        if (!lws_hdr_total_length(wsi, method_tokens[i].token))
+            continue;
+        q->method = method_tokens[i].method;
+        if (lws_hdr_copy(wsi, q->path, sizeof q->path, method_tokens[i].token) < 0)
+            q->path[0] = '\0';
+        break;
+    }
+    if (q->method == HTTP_HEAD) {
+        q->head_only = true;
+        q->method = HTTP_GET;
+    }
+    size_t at = 0;
+    for (int i = 0; at < sizeof q->query - 2; i++) {
+        int n = lws_hdr_copy_fragment(wsi, q->query + at, (int)(sizeof q->query - 1 - at),
+                                      WSI_TOKEN_HTTP_URI_ARGS, i);
+        if (n <= 0)
+            break;
+        at += (size_t)n + 1; /* pairs are separated by NUL; an empty one ends the list */
+    }
+}
+
+/* Copies a header that we keep only if it is sane. */
+static void read_header(struct lws *wsi, enum lws_token_indexes token, char *out, int room)
+{
+    if (lws_hdr_copy(wsi, out, room, token) < 0)
+        out[0] = '\0';
+}
+
+static void read_request_id(request *q, struct lws *wsi)
+{
+    static const char name[] = "x-request-id:";
+    static atomic_uint_fast64_t counter;
+    char id[sizeof q->request_id];
+    int n = lws_hdr_custom_length(wsi, name, sizeof name - 1);
+    bool good = n > 0 && n < (int)sizeof id &&
+                lws_hdr_custom_copy(wsi, id, sizeof id, name, sizeof name - 1) > 0;
+    for (int i = 0; good && i < n; i++)
+        good = isalnum((unsigned char)id[i]) || strchr("-_.:", id[i]);
+    if (good)
+        snprintf(q->request_id, sizeof q->request_id, "%s", id);
+    else
+        snprintf(q->request_id, sizeof q->request_id, "%llx-%llx",
+                 (unsigned long long)q->c->r->d->started_wall_us,
+                 (unsigned long long)atomic_fetch_add(&counter, 1));
+}
+
+/* The number of body bytes announced; -1: none announced, -2: nonsense. */
+static int64_t read_content_length(struct lws *wsi)
+{
+    char text[24];
+    if (!lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH))
+        return -1;
+    int n = lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_CONTENT_LENGTH);
+    if (n <= 0 || n > 18 || strspn(text, "0123456789") != (size_t)n)
+        return -2;
+    return strtoll(text, NULL, 10);
+}
+
+static void read_head(request *q, struct lws *wsi)
+{
+    char connection[64] = "", version[16] = "", encoding[256] = "";
+    read_target(q, wsi);
+    read_request_id(q, wsi);
+    read_header(wsi, WSI_TOKEN_HTTP_CONTENT_TYPE, q->content_type, sizeof q->content_type);
+    read_header(wsi, WSI_TOKEN_HTTP_ACCEPT, q->accept, sizeof q->accept);
+    read_header(wsi, WSI_TOKEN_CONNECTION, connection, sizeof connection);
+    read_header(wsi, WSI_TOKEN_HTTP, version, sizeof version);
+    read_header(wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING, encoding, sizeof encoding);
+    q->takes_gzip = strstr(encoding, "gzip") && !strstr(encoding, "gzip;q=0,") &&
+                    daemon_config(q->c->r->d)->gzip_min > 0;
+    q->http10 = strcmp(version, "HTTP/1.0") == 0;
+    q->keep_alive = q->http10 ? strcasecmp(connection, "keep-alive") == 0
+                              : strcasestr(connection, "close") == NULL;
+    q->chunked = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
+    q->content_length = read_content_length(wsi);
+}
+
+/* Bearer token or API key; AUTH_REQUIRED when there is neither. */
+static bool authenticate(request *q, struct lws *wsi, principal *who, error *e)
+{
+    static const char key_name[] = "x-api-key:";
+    char text[600];
+    const char *token = NULL;
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION)) {
+        if (lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_AUTHORIZATION) <= 0 ||
+            strncasecmp(text, "Bearer ", 7) != 0)
+            return error_set(e, ERR_AUTH_FAILED, "the Authorization header is not a bearer token");
+        token = text + 7;
+    } else if (lws_hdr_custom_length(wsi, key_name, sizeof key_name - 1) > 0) {
+        if (lws_hdr_custom_copy(wsi, text, sizeof text, key_name, sizeof key_name - 1) <= 0)
+            return error_set(e, ERR_AUTH_FAILED, "the X-API-Key header is too long");
+        token = text;
+    }
+    if (!token) {
+        error_set(e, ERR_AUTH_REQUIRED, "this needs credentials");
+        return error_hint(e, "Send the header Authorization: Bearer TOKEN; the token is in "
+                             "root.token in the data folder.");
+    }
+    bool ok = auth_check(q->c->r->d->auth, token, strlen(token), who, e);
+    explicit_bzero(text, sizeof text);
+    return ok;
+}
+
+/* Everything that can be said against a request from its head alone. */
+static bool check_head(request *q, char *allow, size_t room, error *e)
+{
+    struct lws *wsi = q->c->wsi;
+    char encoding[64] = "";
+    if (!q->path[0])
+        return error_set(e, ERR_INVALID_MESSAGE, "the path is longer than %d bytes",
+                         PATH_MAX_LEN - 1);
+    if (q->chunked) {
+        read_header(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING, encoding, sizeof encoding);
+        q->keep_alive = false;
+        if (q->content_length != -1)
+            return error_set(e, ERR_INVALID_MESSAGE,
+                             "Transfer-Encoding together with Content-Length is not allowed");
+        if (strcasecmp(encoding, "chunked") != 0 || q->http10)
+            return error_set(e, ERR_INVALID_MESSAGE, "the transfer encoding '%s' is not known",
+                             encoding);
+    }
+    if (q->content_length == -2)
+        return error_set(e, ERR_INVALID_MESSAGE, "Content-Length is not a number");
+    bool takes_body = q->method & (HTTP_POST | HTTP_PUT | HTTP_PATCH);
+    if (!takes_body && (q->chunked || q->content_length > 0))
+        return error_set(e, ERR_INVALID_MESSAGE, "this method takes no body");
+    if (!route_find(q, allow, room, e))
+        return false;
+    int phase = atomic_load(&q->c->r->d->phase);
+    if (phase == PHASE_STOPPING && !(q->route->flags & ROUTE_STARTING))
+        return error_set(e, ERR_SHUTTING_DOWN, "the daemon is stopping");
+    if (!(q->route->flags & ROUTE_OPEN) && !authenticate(q, wsi, &q->who, e))
+        return false;
+    if (q->content_length > q->max_body && !(q->route->flags & ROUTE_STREAM))
+        return error_set(e, ERR_MESSAGE_TOO_BIG, "the body has %lld bytes; the limit is %lld",
+                         (long long)q->content_length, (long long)q->max_body);
+    return true;
+}
+
+static bool expects_body(const request *q)
+{
+    return q->chunked || q->content_length > 0;
+}
+
+/* curl and others wait for this before they send a large body (RFC 9110, 10.1.1). */
+static bool send_continue(request *q)
+{
+    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    if (!lws_hdr_total_length(q->c->wsi, WSI_TOKEN_HTTP_EXPECT))
+        return true;
+    return conn_write(q->c, text, sizeof text - 1);
+}
+
+static request *new_request(conn *c)
+{
+    request *q = xalloc(sizeof *q);
+    q->c = c;
+    q->started_us = clock_mono_us();
+    q->content_length = -1;
+    q->max_body = daemon_config(c->r->d)->max_body;
+    c->req = q;
+    return q;
+}
+
+static bool discard_body(request *q, const char *p, size_t n, bool last)
+{
+    (void)p;
+    (void)n;
+    (void)last;
+    return q->received <= DISCARD_MAX;
+}
+
+void http_discard_rest(request *q)
+{
+    q->keep_alive = false;
+    q->received = 0;
+    q->read_body = discard_body;
+    if (q->c->rx_paused) {
+        q->c->rx_paused = false;
+        lws_rx_flow_control(q->c->wsi, 1);
+    }
+}
+
+/* Answers a request whose head is already wrong. Its body, if it is not large, is read first. */
+static void refuse(request *q, const error *e, const char *allow)
+{
+    buf text = BUF_INIT;
+    json_writer w;
+    char headers[160] = "";
+    jw_init(&w, &text);
+    problem_write(&w, e, NULL);
+    if (allow[0])
+        snprintf(headers, sizeof headers, "Allow: %s\r\n", allow);
+    else if (e->code == ERR_AUTH_REQUIRED || e->code == ERR_AUTH_FAILED)
+        snprintf(headers, sizeof headers, "WWW-Authenticate: Bearer realm=\"rustydb\"\r\n");
+    q->keep_alive = q->keep_alive && !expects_body(q);
+    http_reply_with(q, error_describe(e->code)->http_status, "application/problem+json", headers,
+                    text.data, text.len);
+    buf_free(&text);
+    STAT_ADD(q->c->r->stats.errors, 1);
+}
+
+/* The options of a path are answered without credentials: browsers ask so before a request. */
+static void answer_options(request *q)
+{
+    char allow[80], headers[100];
+    error e;
+    q->method = 0;
+    route_find(q, allow, sizeof allow, &e);
+    if (e.code != ERR_METHOD_NOT_ALLOWED) {
+        http_reply_error(q, &e);
+        return;
+    }
+    snprintf(headers, sizeof headers, "Allow: %s\r\n", allow);
+    http_reply_with(q, 204, NULL, headers, NULL, 0);
+}
+
+int http_on_request(conn *c)
+{
+    char allow[80] = "";
+    error e;
+    if (c->state != CONN_HTTP || c->req)
+        return -1;
+    request *q = new_request(c);
+    read_head(q, c->wsi);
+    c->last_activity_us = q->started_us;
+    STAT_ADD(c->r->stats.requests, 1);
+    /* Nothing was read since the last answer, so this head was pipelined and lws has it in a buffer
+     * of its own; it would take the same bytes for the body (docs/decisions/0001). Clients repeat
+     * what was pipelined on a connection that closes (RFC 9112, 9.3.2). */
+    if (expects_body(q) && c->taken >= 0 && sockstat_taken(c->fd) == c->taken)
+        return -1;
+    if (q->method == HTTP_OPTIONS && !expects_body(q)) {
+        answer_options(q);
+        return 0;
+    }
+    /* Without Content-Length or chunks there is no body, but lws expects one from POST. */
+    if (q->method & (HTTP_POST | HTTP_PUT | HTTP_PATCH) && !expects_body(q) &&
+        q->content_length != 0)
+        q->keep_alive = false;
+    if (!check_head(q, allow, sizeof allow, &e)) {
+        if (expects_body(q) && q->content_length <= DISCARD_MAX)
+            q->read_body = discard_body;
+        refuse(q, &e, allow);
+        return 0;
+    }
+    if (expects_body(q) && !send_continue(q))
+        return -1;
+    if (q->route->flags & ROUTE_STREAM || !expects_body(q)) {
+        q->complete = !expects_body(q);
+        q->route->handle(q);
+    }
+    /* A request without a body is not read beyond while its answer is prepared. */
+    if (c->req == q && !q->finished && !expects_body(q)) {
+        c->rx_paused = true;
+        lws_rx_flow_control(c->wsi, 0);
+    }
+    return 0;
+}
+
+/* ---- the body ----------------------------------------------------------------------------------
+ */
+
+static bool take_body(request *q, const char *p, size_t n)
+{
+    error e;
+    q->received += (int64_t)n;
+    if (q->read_body)
+        return q->read_body(q, p, n, false);
+    if (q->answered)
+        return true;
+    if (q->received > q->max_body) {
+        error_set(&e, ERR_MESSAGE_TOO_BIG, "the body is larger than the limit of %lld bytes",
+                  (long long)q->max_body);
+        q->keep_alive = false;
+        http_reply_error(q, &e);
+        return true;
+    }
+    if (!q->body.cap && q->content_length > 0)
+        buf_reserve(&q->body, (size_t)q->content_length);
+    buf_add(&q->body, p, n);
+    return !q->body.failed;
+}
+
+static int body_complete(request *q)
+{
+    if (q->complete)
+        return 0;
+    q->complete = true;
+    if (q->read_body)
+        q->read_body(q, NULL, 0, true);
+    else if (!q->answered)
+        q->route->handle(q);
+    if (q->finished)
+        reactor_want_flush(q->c->r, q->c); /* the answer waited for the rest of the body */
+    return 0;
+}
+
+int http_on_body(conn *c, const char *p, size_t n)
+{
+    request *q = c->req;
+    error e;
+    c->last_activity_us = clock_mono_us();
+    STAT_ADD(c->r->stats.bytes_in, n);
+    if (!q)
+        return -1;
+    if (!q->chunked)
+        return take_body(q, p, n) ? 0 : -1;
+    while (n && !q->complete) {
+        const char *data;
+        size_t len, used = chunked_feed(&q->decoder, p, n, &data, &len);
+        if (len && !take_body(q, data, len))
+            return -1;
+        p += used;
+        n -= used;
+        if (q->decoder.state == CHUNKED_BAD) {
+            if (q->answered)
+                return -1;
+            error_set(&e, ERR_INVALID_MESSAGE, "the chunked body is malformed");
+            http_reply_error(q, &e);
+            return 0;
+        }
+        if (q->decoder.state == CHUNKED_DONE)
+            return body_complete(q);
+    }
+    return 0;
+}
+
+int http_on_body_end(conn *c)
+{
+    request *q = c->req;
+    error e;
+    if (!q)
+        return -1;
+    if (q->complete) {
+        /* More arrived while the answer is prepared: leave it in the socket until then. */
+        if (!c->rx_paused) {
+            c->rx_paused = true;
+            lws_rx_flow_control(c->wsi, 0);
+        }
+        return 0;
+    }
+    if (q->chunked) { /* lws counts to 100 MB where no length was given */
+        if (q->answered)
+            return -1;
+        error_set(&e, ERR_MESSAGE_TOO_BIG, "a chunked body may have up to 100 MB");
+        error_hint(&e, "Send it with Content-Length.");
+        http_reply_error(q, &e);
+        return 0;
+    }
+    return body_complete(q);
+}
+
+/* ---- answering ---------------------------------------------------------------------------------
+ */
+
+static const char *reason_of(int status)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } reasons[] = {
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {410, "Gone"},
+        {411, "Length Required"},
+        {413, "Content Too Large"},
+        {415, "Unsupported Media Type"},
+        {426, "Upgrade Required"},
+        {429, "Too Many Requests"},
+        {499, "Cancelled"},
+        {500, "Internal Server Error"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {507, "Insufficient Storage"},
+    };
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        if (reasons[i].status == status)
+            return reasons[i].text;
+    }
+    return "Status";
+}
+
+/* The Date header changes once a second. */
+static const char *http_date(void)
+{
+    static _Thread_local time_t made;
+    static _Thread_local char text[40];
+    time_t now = time(NULL);
+    if (now != made) {
+        struct tm tm;
+        gmtime_r(&now, &tm);
+        strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+        made = now;
+    }
+    return text;
+}
+
+/* length -1: chunked (or, for HTTP/1.0, up to the end of the connection). */
+static void put_head(request *q, buf *out, int status, const char *type, const char *headers,
+                     int64_t length)
+{
+    buf_addf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, reason_of(status), http_date());
+    if (type)
+        buf_addf(out, "Content-Type: %s\r\n", type);
+    if (length >= 0) {
+        if (status != 204)
+            buf_addf(out, "Content-Length: %lld\r\n", (long long)length);
+    } else if (!q->http10) {
+        buf_adds(out, "Transfer-Encoding: chunked\r\n");
+    } else {
+        q->keep_alive = false;
+    }
+    buf_addf(out, "X-Request-Id: %s\r\nCache-Control: no-store\r\n%s", q->request_id,
+             headers ? headers : "");
+    if (q->c->r->stopping)
+        q->keep_alive = false;
+    if (!q->keep_alive)
+        buf_adds(out, "Connection: close\r\n");
+    else if (q->http10)
+        buf_adds(out, "Connection: keep-alive\r\n");
+    buf_adds(out, "\r\n");
+}
+
+static void queue_buf(request *q, buf *b, run *r)
+{
+    refbuf *data = b->failed ? NULL : refbuf_new(b->data, b->len);
+    buf_free(b);
+    if (data)
+        conn_queue(q->c, data, r, 0);
+    else
+        conn_kill(q->c); /* no memory for the answer */
+}
+
+void http_reply_with(request *q, int status, const char *type, const char *headers,
+                     const char *body, size_t n)
+{
+    buf out = BUF_INIT;
+    put_head(q, &out, status, type, headers, (int64_t)n);
+    if (!q->head_only)
+        buf_add(&out, body, n);
+    q->answered = q->finished = true;
+    queue_buf(q, &out, NULL);
+    log_debug("request", "%s %s %d %lld us", q->request_id, q->path, status,
+              (long long)(clock_mono_us() - q->started_us));
+}
+
+void http_reply(request *q, int status, const char *json, size_t n)
+{
+    http_reply_with(q, status, "application/json", NULL, json, n);
+}
+
+void http_reply_problem(request *q, const error *e, const problem_extra *x)
+{
+    buf text = BUF_INIT;
+    json_writer w;
+    jw_init(&w, &text);
+    problem_write(&w, e, x);
+    const char *headers =
+        e->code == ERR_BUSY || e->code == ERR_RATE_LIMIT_EXCEEDED ? "Retry-After: 1\r\n" : NULL;
+    http_reply_with(q, error_describe(e->code)->http_status, "application/problem+json", headers,
+                    text.data, text.len);
+    buf_free(&text);
+    STAT_ADD(q->c->r->stats.errors, 1);
+}
+
+void http_reply_error(request *q, const error *e)
+{
+    http_reply_problem(q, e, NULL);
+}
+
+/* ---- answers from runs -------------------------------------------------------------------------
+ */
+
+static const char gzip_headers[] = "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n";
+
+void http_stream(request *q, refbuf *data, run *r, bool gzip, const char *type)
+{
+    buf out = BUF_INIT;
+    if (!q->answered) {
+        put_head(q, &out, 200, type, gzip ? gzip_headers : NULL, -1);
+        q->answered = q->streaming = true;
+    }
+    if (!q->head_only) {
+        if (!q->http10)
+            buf_addf(&out, "%zx\r\n", data->len);
+        buf_add(&out, data->data, data->len);
+        if (!q->http10)
+            buf_adds(&out, "\r\n");
+    }
+    size_t len = data->len;
+    refbuf_unref(data);
+    /* Credit is counted in the run's own bytes, so the framing travels apart from it. */
+    if (out.failed) {
+        run_credit(r, len);
+        buf_free(&out);
+        conn_kill(q->c);
+        return;
+    }
+    refbuf *whole = refbuf_new(out.data, out.len);
+    buf_free(&out);
+    if (!whole) {
+        run_credit(r, len);
+        conn_kill(q->c);
+        return;
+    }
+    atomic_fetch_add(&r->in_flight, whole->len - len);
+    conn_queue(q->c, whole, r, 0);
+}
+
+void http_stream_end(request *q, refbuf *last)
+{
+    buf out = BUF_INIT;
+    if (last && last->len && !q->head_only) {
+        if (!q->http10)
+            buf_addf(&out, "%zx\r\n", last->len);
+        buf_add(&out, last->data, last->len);
+        if (!q->http10)
+            buf_adds(&out, "\r\n");
+    }
+    if (!q->http10 && !q->head_only)
+        buf_adds(&out, "0\r\n\r\n");
+    q->finished = true;
+    queue_buf(q, &out, NULL);
+}
+
+static const char *type_of(const run *r)
+{
+    return r->format == RUN_NDJSON ? "application/x-ndjson" : "application/json";
+}
+
+static void run_chunk(run *r, refbuf *data)
+{
+    http_stream(r->c->req, data, r, r->gzip, type_of(r));
+}
+
+static void run_done(run *r)
+{
+    request *q = r->c->req;
+    if (r->streamed) {
+        http_stream_end(q, r->last);
+    } else if (r->failed) {
+        const problem_extra x = {.statement = r->err_index, .rows_kept = -1};
+        http_reply_problem(q, &r->err, r->job.kind == JOB_ATOMIC ? &x : NULL);
+    } else {
+        http_reply_with(q, 200, type_of(r), r->last_gzip ? gzip_headers : NULL,
+                        r->last ? r->last->data : "", r->last ? r->last->len : 0);
+    }
+    run_free(r);
+}
+
+void http_answer_with(request *q, run *r)
+{
+    r->gzip = q->takes_gzip;
+    r->on_chunk = run_chunk;
+    r->on_done = run_done;
+}
+
+/* ---- the end of a request ----------------------------------------------------------------------
+ */
+
+void http_free_request(conn *c)
+{
+    request *q = c->req;
+    if (!q)
+        return;
+    c->req = NULL;
+    if (q->free_arg)
+        q->free_arg(q);
+    buf_free(&q->body);
+    mem_free(q);
+}
+
+/* Everything is written: on to the next request, or close. */
+static int finish(conn *c)
+{
+    request *q = c->req;
+    bool keep = q->keep_alive && !c->r->stopping;
+    if (expects_body(q) && !q->complete && q->read_body)
+        return 0; /* the rest of a refused body is still on its way */
+    bool clean = !expects_body(q) || q->complete;
+    http_free_request(c);
+    if (!keep || !clean)
+        return -1;
+    c->taken = sockstat_taken(c->fd);
+    c->last_activity_us = clock_mono_us();
+    if (lws_http_transaction_completed(c->wsi))
+        return -1;
+    lws_set_timeout(c->wsi, NO_PENDING_TIMEOUT, 0); /* idle time is the tick's to watch */
+    if (c->rx_paused) {
+        c->rx_paused = false;
+        lws_rx_flow_control(c->wsi, 1);
+    }
+    return 0;
+}
+
+int http_flush(conn *c)
+{
+    if (!conn_flush(c))
+        return -1;
+    if (c->blocked || !list_empty(&c->out.items))
+        return 0;
+    if (c->req && c->req->finished)
+        return finish(c);
+    return 0;
+}
+
+int http_on_writable(conn *c)
+{
+    c->blocked = lws_partial_buffered(c->wsi);
+    if (c->blocked) {
+        lws_callback_on_writable(c->wsi);
+        return 0;
+    }
+    c->wrote_us = clock_mono_us();
+    return http_flush(c);
+}
+
+bool http_query_param(const request *q, const char *name, char *out, size_t room)
+{
+    size_t n = strlen(name);
+    for (const char *at = q->query; *at; at += strlen(at) + 1) {
+        if (strncmp(at, name, n) != 0 || at[n] != '=')
+            continue;
+        if (strlen(at + n + 1) >= room)
+            return false;
+        strcpy(out, at + n + 1);
+        return true;
+    }
+    return false;
+}
+
+/* ---- upgrades ----------------------------------------------------------------------------------
+ */
+
+/* Whether the client offers a subprotocol that we speak (or none at all). */
+static bool speaks_ours(struct lws *wsi)
+{
+    char offered[256], *rest = offered;
+    if (!lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL))
+        return true;
+    if (lws_hdr_copy(wsi, offered, sizeof offered, WSI_TOKEN_PROTOCOL) <= 0)
+        return false;
+    for (char *name; (name = strsep(&rest, ", ")) != NULL;) {
+        if (strcmp(name, "rustydb.json.v1") == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool check_upgrade(request *q, struct lws *wsi, principal *who, error *e)
+{
+    char version[8] = "";
+    if (strcmp(q->path, "/api/v1/ws") != 0)
+        return error_set(e, ERR_NOT_FOUND, "there is no WebSocket at %s", q->path);
+    if (q->c->r->stopping)
+        return error_set(e, ERR_SHUTTING_DOWN, "the daemon is stopping");
+    read_header(wsi, WSI_TOKEN_VERSION, version, sizeof version);
+    if (q->method != HTTP_GET || strcmp(version, "13") != 0 ||
+        lws_hdr_total_length(wsi, WSI_TOKEN_KEY) < 16)
+        return error_set(e, ERR_INVALID_MESSAGE,
+                         "this is not a WebSocket handshake of version 13 (RFC 6455)");
+    if (!speaks_ours(wsi)) {
+        error_set(e, ERR_INVALID_MESSAGE, "none of the offered subprotocols is spoken here");
+        return error_hint(e, "Offer rustydb.json.v1, or none.");
+    }
+    if (!authenticate(q, wsi, who, e)) {
+        if (e->code != ERR_AUTH_REQUIRED)
+            return false;
+        *who = (principal){PRINCIPAL_NONE, ""}; /* it may authenticate by its first message */
+    }
+    return true;
+}
+
+int http_on_upgrade(conn *c)
+{
+    error e;
+    principal who;
+    if (c->state != CONN_HTTP || c->req)
+        return -1;
+    request *q = new_request(c);
+    read_head(q, c->wsi);
+    if (check_upgrade(q, c->wsi, &who, &e)) {
+        http_free_request(c);
+        ws_prepare(c, &who);
+        return 0;
+    }
+    q->keep_alive = false;
+    refuse(q, &e, "");
+    /* lws wants the answer now. */
+    conn_flush(c);
+    return -1;
+}

@@ -1,0 +1,106 @@
+/* HTTP/1.1 on top of libwebsockets: a request is read, matched to a route, given to its handler,
+ * and answered once, whole or in a stream. Reactor thread only.
+ *
+ * A handler gets the request when its body is complete (or, for ROUTE_STREAM, when its head is),
+ * and must see to it that exactly one answer is given, now or later: http_reply*, or a run whose
+ * chunks and end go to http_stream and http_stream_end. */
+#ifndef DAEMON_HTTP_H
+#define DAEMON_HTTP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "auth/auth.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "daemon/chunked.h"
+#include "daemon/conn.h"
+#include "daemon/problem.h"
+#include "daemon/run.h"
+
+typedef enum http_method {
+    HTTP_GET = 1,
+    HTTP_HEAD = 2,
+    HTTP_POST = 4,
+    HTTP_PUT = 8,
+    HTTP_PATCH = 16,
+    HTTP_DELETE = 32,
+    HTTP_OPTIONS = 64,
+} http_method;
+
+struct request;
+struct route;
+
+enum { PATH_MAX_LEN = 1024, PATH_PARAMS = 3, QUERY_MAX_LEN = 2048 };
+
+/* Takes body bytes as they come (ROUTE_STREAM). False: the request was answered, read no more. */
+typedef bool (*body_reader)(struct request *q, const char *p, size_t n, bool last);
+
+typedef struct request {
+    conn *c;
+    http_method method;
+    bool head_only; /* HEAD: answered as GET, without the body */
+    char path[PATH_MAX_LEN];
+    char query[QUERY_MAX_LEN]; /* "a=1", "b=2", decoded, each ended by a NUL, the list by another */
+    const char *params[PATH_PARAMS]; /* of the route's {names}, in order, decoded */
+    char param_text[PATH_MAX_LEN];
+    const struct route *route;
+    principal who;
+    char request_id[65];
+    char content_type[128];
+    char accept[128];
+    bool takes_gzip;
+    bool http10;
+    bool chunked; /* the body comes in chunks: we decode, and close afterwards */
+    bool keep_alive;
+    int64_t content_length; /* -1: none */
+    int64_t received;       /* body bytes so far */
+    int64_t max_body;
+    chunked decoder;
+    buf body;
+    body_reader read_body; /* set by a ROUTE_STREAM handler */
+    void *arg;             /* the handler's own, freed by free_arg */
+    void (*free_arg)(struct request *q);
+    bool complete; /* the whole body has come */
+    bool answered; /* the head of the answer is out */
+    bool streaming;
+    bool finished; /* the whole answer is queued */
+    int64_t started_us;
+} request;
+
+/* The body as it came. */
+#define http_body(q) ((q)->body.data), ((q)->body.len)
+
+/* Answers with a JSON document (n bytes, copied). */
+void http_reply(request *q, int status, const char *json, size_t n);
+/* The same with extra header lines, each ending in CRLF, and any content type. */
+void http_reply_with(request *q, int status, const char *content_type, const char *headers,
+                     const char *body, size_t n);
+void http_reply_error(request *q, const error *e);
+void http_reply_problem(request *q, const error *e, const problem_extra *x);
+/* What is still to come of the body is not wanted: a little of it is read, so that the client gets
+ * to see the answer; then the connection closes. */
+void http_discard_rest(request *q);
+
+/* Wires a run so that its rows become the answer. */
+void http_answer_with(request *q, run *r);
+void http_stream(request *q, refbuf *data, run *r, bool gzip, const char *content_type);
+void http_stream_end(request *q, refbuf *last);
+
+/* Copies a query parameter, decoded; false when it is absent (or does not fit). */
+bool http_query_param(const request *q, const char *name, char *out, size_t room);
+
+/* ---- the callback's side ---- */
+/* The head has come. Nonzero: close the connection. */
+int http_on_request(conn *c);
+int http_on_body(conn *c, const char *p, size_t n);
+int http_on_body_end(conn *c);
+/* Something was written, or nothing is left to write. Nonzero: close. */
+int http_on_writable(conn *c);
+/* Called at the end of a batch for connections with output. Nonzero: close. */
+int http_flush(conn *c);
+/* Checks an upgrade: 0 to go on with it, 1 when an answer was written, -1 to hang up. */
+int http_on_upgrade(conn *c);
+void http_free_request(conn *c);
+
+#endif

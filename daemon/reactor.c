@@ -1,0 +1,396 @@
+#include "daemon/reactor.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/conn.h"
+#include "daemon/http.h"
+#include "daemon/hub.h"
+#include "daemon/ws.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    TICK_US = 250000,
+    ACCEPT_BATCH = 256,
+    RX_PIECE = 1024,    /* receive buffer of a WebSocket; larger costs memory per connection */
+    TX_PIECE = 1 << 20, /* most that lws hands to the kernel in one call */
+    HEAD_MAX = 8192,    /* bytes of all headers of a request */
+    CLOSE_GRACE_US = 5000000,
+};
+
+static void reactor_wake(void *arg)
+{
+    lws_cancel_service(((reactor *)arg)->ctx);
+}
+
+void reactor_post(reactor *r, reactor_msg *m)
+{
+    m->tag = REACTOR_TAG;
+    mailbox_post(&r->box, &m->link);
+}
+
+/* ---- one batch of work -------------------------------------------------------------------------
+ */
+
+void reactor_want_flush(reactor *r, conn *c)
+{
+    if (list_empty(&c->dirty_link))
+        list_append(&r->dirty, &c->dirty_link);
+}
+
+static int flush_conn(conn *c)
+{
+    if (c->state == CONN_DEAD)
+        return 0;
+    if (c->ws)
+        return ws_flush(c) ? 0 : -1;
+    return http_flush(c);
+}
+
+static void flush(reactor *r)
+{
+    for (list *it; (it = list_pop(&r->dirty)) != NULL;) {
+        conn *c = list_entry(it, conn, dirty_link);
+        if (flush_conn(c) != 0)
+            conn_kill(c);
+    }
+    hub_flush(r);
+}
+
+static void take_mail(reactor *r)
+{
+    list mail;
+    list_init(&mail);
+    mailbox_take(&r->box, &mail);
+    for (list *it; (it = list_pop(&mail)) != NULL;) {
+        reactor_msg *m = list_entry(it, reactor_msg, link);
+        if (m->tag == FEED_TAG)
+            hub_on_feed(r, list_entry(it, feed_msg, link));
+        else
+            m->handle(r, m);
+    }
+}
+
+/* ---- accepting ---------------------------------------------------------------------------------
+ */
+
+static void refuse_connection(int fd)
+{
+    static const char text[] =
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"
+        "Retry-After: 1\r\nConnection: close\r\nContent-Length: 118\r\n\r\n"
+        "{\"type\":\"about:blank\",\"title\":\"Too many connections.\",\"status\":503,"
+        "\"code\":\"CONNECTION_LIMIT\",\"detail\":\"try again\"}\r\n";
+    ssize_t ignored = send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)ignored;
+    close(fd);
+}
+
+static void adopt(reactor *r, int fd)
+{
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    struct lws *wsi = lws_adopt_socket_vhost(r->vhost, fd);
+    if (!wsi) /* lws has closed it */
+        return;
+    atomic_fetch_add(&r->d->connections, 1);
+    lws_set_opaque_user_data(wsi, conn_new(r, wsi, fd));
+}
+
+static void accept_all(reactor *r)
+{
+    for (int i = 0; i < ACCEPT_BATCH && !r->stopping; i++) {
+        int fd = accept4(r->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE)
+                log_warn("accept", "no file descriptors are left; a connection waits");
+            if (errno != EINTR && errno != ECONNABORTED)
+                return;
+            continue;
+        }
+        if (atomic_load(&r->d->connections) >= daemon_config(r->d)->max_connections) {
+            STAT_ADD(r->stats.errors, 1);
+            refuse_connection(fd);
+        } else {
+            adopt(r, fd);
+        }
+    }
+}
+
+/* ---- time --------------------------------------------------------------------------------------
+ */
+
+/* What the limits say about one connection; the reason to end it, or NULL. */
+static const char *overdue(conn *c, const config *cfg, int64_t now)
+{
+    bool waiting = c->blocked || c->out.bytes;
+    if (waiting && now - c->wrote_us > cfg->stall_timeout * 1000)
+        return "took nothing of its answer for too long";
+    if (c->state == CONN_CLOSING && now - c->closing_since_us > CLOSE_GRACE_US)
+        return "did not close in time";
+    if (c->state != CONN_HTTP || waiting)
+        return NULL;
+    if (!c->req)
+        return now - c->last_activity_us > cfg->idle_timeout * 1000 ? "was idle" : NULL;
+    if (!c->req->complete && !c->rx_paused &&
+        now - c->last_activity_us > cfg->request_timeout * 1000)
+        return "did not send the rest of its request in time";
+    return NULL;
+}
+
+static bool leave_when_stopped(reactor *r, int64_t now)
+{
+    if (now > r->stop_deadline_us) {
+        list_each_safe(it, &r->conns) conn_kill(list_entry(it, conn, link));
+    }
+    return list_empty(&r->conns);
+}
+
+static void tick(lws_sorted_usec_list_t *sul)
+{
+    reactor *r = list_entry(sul, reactor, tick);
+    const config *cfg = daemon_config(r->d);
+    int64_t now = clock_mono_us();
+    list_each_safe(it, &r->conns)
+    {
+        conn *c = list_entry(it, conn, link);
+        if (c->state == CONN_DEAD)
+            continue;
+        const char *why = overdue(c, cfg, now);
+        if (why) {
+            log_debug("connection_cut", "connection %llu %s", (unsigned long long)c->serial, why);
+            conn_kill(c);
+        } else if (c->state == CONN_WS) {
+            ws_tick(c, now);
+        }
+    }
+    lws_sul_schedule(r->ctx, 0, &r->tick, tick, TICK_US);
+}
+
+/* ---- stopping ----------------------------------------------------------------------------------
+ */
+
+static void begin_stop(reactor *r)
+{
+    r->stopping = true;
+    r->stop_deadline_us = clock_mono_us() + daemon_config(r->d)->shutdown_timeout * 1000;
+    lws_set_timeout(r->listener_wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+    list_each_safe(it, &r->conns)
+    {
+        conn *c = list_entry(it, conn, link);
+        if (c->state == CONN_WS)
+            conn_close(c, r->d->close_code,
+                       r->d->close_code == 1012 ? "the daemon restarts" : "the daemon stops");
+        else if (c->state == CONN_HTTP && !c->req)
+            conn_kill(c);
+    }
+}
+
+/* ---- lws ---------------------------------------------------------------------------------------
+ */
+
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                    size_t len)
+{
+    (void)user;
+    reactor *r = lws_context_user(lws_get_context(wsi));
+    conn *c = lws_get_opaque_user_data(wsi);
+    switch (reason) {
+    case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
+        take_mail(r);
+        return 0;
+    case LWS_CALLBACK_WSI_DESTROY:
+        if (c) {
+            lws_set_opaque_user_data(wsi, NULL);
+            conn_gone(c);
+        }
+        return 0;
+    default:
+        break;
+    }
+    if (!c)
+        return 0;
+    switch (reason) {
+    case LWS_CALLBACK_HTTP:
+        return http_on_request(c);
+    case LWS_CALLBACK_HTTP_BODY:
+        return http_on_body(c, in, len);
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+        return http_on_body_end(c);
+    case LWS_CALLBACK_HTTP_WRITEABLE:
+        return http_on_writable(c);
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        return http_on_upgrade(c);
+    case LWS_CALLBACK_CONFIRM_EXTENSION_OKAY:
+        c->ws->deflate_bits = 15;
+        return 0;
+    case LWS_CALLBACK_ESTABLISHED:
+        ws_opened(c);
+        return 0;
+    case LWS_CALLBACK_RECEIVE:
+        return ws_on_receive(c, in, len);
+    case LWS_CALLBACK_RECEIVE_PONG:
+        c->last_activity_us = clock_mono_us();
+        c->ws->pinged_us = 0;
+        return 0;
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        return ws_on_writable(c);
+    default:
+        return 0;
+    }
+}
+
+static int on_listener(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                       size_t len)
+{
+    (void)user;
+    (void)in;
+    (void)len;
+    if (reason == LWS_CALLBACK_RAW_RX_FILE)
+        accept_all(lws_context_user(lws_get_context(wsi)));
+    return 0;
+}
+
+static const struct lws_protocols protocols[] = {
+    {"rustydb.json.v1", on_event, 0, RX_PIECE, 0, NULL, TX_PIECE},
+    {"listener", on_listener, 0, 0, 0, NULL, 0},
+    {NULL, NULL, 0, 0, 0, NULL, 0},
+};
+
+static const struct lws_extension extensions[] = {
+    {"permessage-deflate", lws_extension_callback_pm_deflate, "permessage-deflate"},
+    {NULL, NULL, NULL},
+};
+
+static void lws_log(int level, const char *line)
+{
+    char text[400];
+    snprintf(text, sizeof text, "%s", line);
+    text[strcspn(text, "\n")] = '\0';
+    if (level & LLL_ERR)
+        log_debug("libwebsockets", "%s", text);
+}
+
+static bool make_context(reactor *r, error *e)
+{
+    /* All zero: no validity timer per connection (its list is sorted, so opening many is
+     * quadratic). */
+    static const lws_retry_bo_t no_retry;
+    const config *cfg = daemon_config(r->d);
+    struct lws_context_creation_info info = {0};
+    lws_set_log_level(LLL_ERR, lws_log);
+    info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
+    info.protocols = protocols;
+    info.extensions = extensions;
+    info.user = r;
+    info.vhost_name = "rustydb";
+    info.retry_and_idle_policy = &no_retry;
+    info.timeout_secs = (unsigned)((cfg->request_timeout + 999) / 1000);
+    info.max_http_header_data = HEAD_MAX;
+    info.pt_serv_buf_size = 65536;
+    info.fd_limit_per_thread = (unsigned)cfg->max_connections + 64;
+    info.options = LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_DISABLE_IPV6;
+    void *loops[1] = {r->loop};
+    if (r->loop) {
+        info.options |= LWS_SERVER_OPTION_LIBUV;
+        info.foreign_loops = loops;
+    }
+    r->ctx = lws_create_context(&info);
+    if (!r->ctx)
+        return error_set(e, ERR_INTERNAL_ERROR, "libwebsockets could not be set up%s",
+                         r->loop ? " with its libuv event loop" : "");
+    r->vhost = lws_get_vhost_by_name(r->ctx, "rustydb");
+    lws_sock_file_fd_type fd = {.filefd = r->listen_fd};
+    r->listener_wsi =
+        lws_adopt_descriptor_vhost(r->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, "listener", NULL);
+    if (!r->listener_wsi)
+        return error_set(e, ERR_INTERNAL_ERROR, "libwebsockets did not take the listening socket");
+    return true;
+}
+
+/* Waits for events and handles one batch of them. */
+static bool serve_batch(reactor *r)
+{
+    if (!r->loop)
+        return lws_service(r->ctx, 0) >= 0;
+    uv_run(r->loop, UV_RUN_ONCE);
+    return true;
+}
+
+static void *reactor_main(void *arg)
+{
+    reactor *r = arg;
+    lws_sul_schedule(r->ctx, 0, &r->tick, tick, TICK_US);
+    while (serve_batch(r)) {
+        if (atomic_load(&r->stop_wanted) && !r->stopping)
+            begin_stop(r);
+        flush(r);
+        if (r->stopping && leave_when_stopped(r, clock_mono_us()))
+            break;
+    }
+    return NULL;
+}
+
+static bool make_loop(reactor *r, error *e)
+{
+    if (strcmp(daemon_config(r->d)->event_loop, "libuv") != 0)
+        return true;
+    r->loop = xalloc(sizeof *r->loop);
+    if (uv_loop_init(r->loop) == 0)
+        return true;
+    mem_free(r->loop);
+    r->loop = NULL;
+    return error_set(e, ERR_INTERNAL_ERROR, "libuv could not be set up");
+}
+
+bool reactor_start(reactor *r, server *d, int index, int listen_fd, error *e)
+{
+    r->d = d;
+    r->index = index;
+    r->listen_fd = listen_fd;
+    list_init(&r->conns);
+    list_init(&r->dirty);
+    list_init(&r->dirty_streams);
+    hub_init(r);
+    mailbox_init(&r->box, reactor_wake, r);
+    if (!make_loop(r, e) || !make_context(r, e))
+        return false;
+    r->listener = feed_add_listener(d->feed, &r->box);
+    if (r->listener < 0)
+        return error_set(e, ERR_INTERNAL_ERROR, "the feed has too many listeners");
+    if (pthread_create(&r->thread, NULL, reactor_main, r) != 0)
+        return error_set(e, ERR_INTERNAL_ERROR, "cannot start a reactor thread");
+    pthread_setname_np(r->thread, "reactor");
+    return true;
+}
+
+void reactor_stop(reactor *r)
+{
+    atomic_store(&r->stop_wanted, true);
+    lws_cancel_service(r->ctx);
+}
+
+void reactor_wait(reactor *r)
+{
+    pthread_join(r->thread, NULL);
+}
+
+void reactor_free(reactor *r)
+{
+    take_mail(r);
+    lws_context_destroy(r->ctx);
+    if (r->loop) {
+        for (int i = 0; i < 100 && uv_loop_close(r->loop) == UV_EBUSY; i++)
+            uv_run(r->loop, UV_RUN_NOWAIT);
+        mem_free(r->loop);
+    }
+    hub_destroy(r);
+    mailbox_destroy(&r->box);
+    mem_free(r);
+}

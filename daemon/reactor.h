@@ -1,0 +1,87 @@
+/* A reactor: one thread, one lws_context, and the connections it accepted. No other thread touches
+ * them; others post messages into its mailbox. It never blocks.
+ *
+ * Everything a reactor wants to write is collected while it works through one batch of socket
+ * events and messages, and flushed once at the end of the batch, so that many small events leave in
+ * few large writes.
+ */
+#ifndef DAEMON_REACTOR_H
+#define DAEMON_REACTOR_H
+
+#include <libwebsockets.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/list.h"
+#include "base/mailbox.h"
+#include "base/map.h"
+#include "daemon/daemon.h"
+#include "daemon/outq.h"
+
+struct conn;
+
+/* Written by the reactor's thread, read by any (relaxed). */
+typedef struct reactor_stats {
+    atomic_int http_connections, ws_connections, subscriptions;
+    atomic_uint_fast64_t connections_total, requests, messages_in, messages_out;
+    atomic_uint_fast64_t bytes_in, bytes_out;
+    atomic_uint_fast64_t frames_delivered; /* event frames handed to sockets */
+    atomic_uint_fast64_t send_calls;       /* writes that carried event frames */
+    atomic_uint_fast64_t slow_consumers, errors;
+} reactor_stats;
+
+#define STAT_ADD(field, n) atomic_fetch_add_explicit(&(field), (n), memory_order_relaxed)
+#define STAT_GET(field)    atomic_load_explicit(&(field), memory_order_relaxed)
+
+/* First member of every message in a reactor's mailbox that is not the feed's (feed.h). `tag`
+ * stands at the same place as feed_msg.tag. */
+typedef struct reactor_msg {
+    list link;
+    int tag;                                                  /* REACTOR_TAG */
+    void (*handle)(struct reactor *r, struct reactor_msg *m); /* on the reactor; frees m */
+} reactor_msg;
+
+enum { REACTOR_TAG = 0x72656163, FLUSH_MAX = 65536 };
+
+typedef struct reactor {
+    server *d;
+    int index;
+    int listener; /* number at the feed */
+    struct lws_context *ctx;
+    struct lws_vhost *vhost;
+    pthread_t thread;
+    uv_loop_t *loop; /* NULL: lws's own, poll() */
+    struct lws *listener_wsi;
+    int listen_fd;
+    mailbox box;
+    list conns;         /* every conn, by conn.link */
+    list dirty;         /* conns with something to write, by conn.dirty_link */
+    list dirty_streams; /* hub streams with new frames */
+    bool stopping;      /* no new connections or requests; leaves when the last conn is gone */
+    int64_t stop_deadline_us;
+    atomic_bool stop_wanted;                /* set by daemon, read by the reactor */
+    map topics;                             /* the hub's: channel topic -> hub_stream */
+    map streams_by_feed;                    /* the feed's number (8 bytes) -> hub_stream */
+    map subs;                               /* subscription number (8 bytes) -> sub */
+    char scratch[LWS_PRE + FLUSH_MAX + 64]; /* to gather small frames into one write */
+    lws_sorted_usec_list_t tick;
+    reactor_stats stats;
+} reactor;
+
+/* Starts the thread; listen_fd is taken over. */
+bool reactor_start(reactor *r, server *d, int index, int listen_fd, error *e);
+/* Asks it to drain and end (any thread); then wait for it; then, when nobody posts to it any more,
+ * free it. */
+void reactor_stop(reactor *r);
+void reactor_wait(reactor *r);
+void reactor_free(reactor *r);
+
+/* Any thread. */
+void reactor_post(reactor *r, reactor_msg *m);
+
+/* Marks a connection as having something to write at the end of this batch. */
+void reactor_want_flush(reactor *r, struct conn *c);
+
+#endif

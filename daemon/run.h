@@ -1,0 +1,84 @@
+/* A run: one job under way for one connection, and the sink that turns its rows into bytes.
+ *
+ * The sink's side is called by engine threads: it writes JSON straight from the rows, and posts
+ * full chunks to the reactor. `in_flight` counts bytes posted but not yet handed to the socket;
+ * past its limit the sink says SINK_FULL and the statement waits, so a slow client costs a bounded
+ * amount of memory. The reactor's side gets the chunks and, at last, on_done.
+ *
+ * A run is made on the reactor's thread, submitted, and freed there after on_done. When its
+ * connection goes away first, it is cancelled and freed silently.
+ */
+#ifndef DAEMON_RUN_H
+#define DAEMON_RUN_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <zlib.h>
+
+#include "daemon/conn.h"
+#include "daemon/reactor.h"
+#include "engine/engine.h"
+#include "json/writer.h"
+
+typedef enum run_format {
+    RUN_NONE,   /* rows are of no interest */
+    RUN_OBJECT, /* the JSON object of POST /query */
+    RUN_NDJSON, /* a line per row */
+    RUN_BATCH,  /* {"results":[...]} */
+    RUN_WS,     /* query_result messages, framed */
+} run_format;
+
+enum { RUN_CHUNK = 32768, RUN_IN_FLIGHT_HIGH = 131072, RUN_IN_FLIGHT_LOW = 65536 };
+
+typedef struct run {
+    job job;
+    job_sink sink;
+    reactor *home;
+    conn *c; /* NULL: of no connection */
+    list conn_link;
+    run_format format;
+
+    /* the sink's, engine threads */
+    buf out;  /* text not yet shipped */
+    buf wire; /* RUN_WS: finished frames not yet shipped */
+    json_writer w;
+    size_t max_held; /* bytes a held result may have */
+    bool held;
+    bool in_rows;   /* a "rows" array is open */
+    bool shipped;   /* something has gone out */
+    int statements; /* RUN_BATCH: results written */
+    bool gzip;      /* the client takes gzip */
+    bool gzip_open;
+    size_t gzip_min;
+    z_stream z;
+    int deflate_bits;  /* RUN_WS: window bits, 0: no compression */
+    const char *ws_id; /* RUN_WS: JSON text of the request's id; NULL: none */
+    atomic_size_t in_flight;
+    atomic_bool gone; /* the connection is: stop */
+
+    /* the outcome, set before on_done */
+    bool failed;
+    bool streamed; /* on_chunk was called: what is in `last` only ends it */
+    int err_index;
+    error err;
+    engine_summary sum;
+    refbuf *last; /* remaining bytes; owned */
+    bool last_gzip;
+
+    /* the reactor's */
+    void (*on_chunk)(struct run *, refbuf *data); /* takes the reference */
+    void (*on_done)(struct run *);
+    void *arg;
+    reactor_msg done_msg;
+} run;
+
+run *run_new(conn *c, run_format format, job_kind kind);
+/* Links it to its connection and hands it to the engine. */
+void run_submit(run *r);
+/* Bytes of a chunk were handed to the socket (reactor thread). */
+void run_credit(run *r, size_t bytes);
+/* The connection is gone: cancel. */
+void run_abandon(run *r);
+void run_free(run *r);
+
+#endif

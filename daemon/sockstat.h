@@ -1,0 +1,12 @@
+/* What the kernel knows of a socket. Apart from the rest because the kernel's and the C library's
+ * headers for struct tcp_info exclude each other. */
+#ifndef DAEMON_SOCKSTAT_H
+#define DAEMON_SOCKSTAT_H
+
+#include <stdint.h>
+
+/* Bytes that were taken out of a TCP socket since it was opened: those received less those still
+ * waiting. -1 when the socket is no TCP socket. */
+int64_t sockstat_taken(int fd);
+
+#endif
