@@ -1,0 +1,219 @@
+#include "daemon/ws.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/hub.h"
+#include "daemon/problem.h"
+#include "daemon/ws_json.h"
+#include "wire/ws_frame.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    KEEP_RX = 4096,      /* a larger receive buffer is given back after its message */
+    COMPRESS_MIN = 1024, /* smaller messages are sent as they are */
+};
+
+void ws_prepare(conn *c, const principal *who)
+{
+    ws *s = xalloc(sizeof *s);
+    s->who = *who;
+    snprintf(s->id, sizeof s->id, "c%llu", (unsigned long long)c->serial);
+    list_init(&s->subs);
+    s->opened_us = clock_mono_us();
+    c->ws = s;
+}
+
+void ws_opened(conn *c)
+{
+    conn_set_state(c, CONN_WS);
+    lws_set_timeout(c->wsi, NO_PENDING_TIMEOUT, 0); /* time limits are the tick's */
+    c->last_activity_us = clock_mono_us();
+    ws_json_welcome(c);
+}
+
+void ws_free(conn *c)
+{
+    hub_forget(c);
+    buf_free(&c->ws->rx);
+    mem_free(c->ws);
+    c->ws = NULL;
+}
+
+/* ---- reading -----------------------------------------------------------------------------------
+ */
+
+static int close_now(conn *c, int code, const char *reason)
+{
+    lws_close_reason(c->wsi, (enum lws_close_status)code, (unsigned char *)(uintptr_t)reason,
+                     strlen(reason));
+    return -1;
+}
+
+/* Says why and closes at once: what is left of the message is not worth reading. */
+static int refuse_message(conn *c, error_code code, const char *what)
+{
+    conn_close(c, error_describe(code)->close_code, what);
+    if (!conn_flush(c))
+        return -1;
+    return close_now(c, (int)c->close_code, c->close_reason);
+}
+
+int ws_on_receive(conn *c, const char *p, size_t n)
+{
+    ws *s = c->ws;
+    bool last = lws_is_final_fragment(c->wsi) && !lws_remaining_packet_payload(c->wsi);
+    c->last_activity_us = clock_mono_us();
+    s->pinged_us = 0;
+    STAT_ADD(c->r->stats.bytes_in, n);
+    if (c->state != CONN_WS)
+        return 0;
+    if (lws_is_first_fragment(c->wsi)) {
+        buf_clear(&s->rx);
+        s->rx_binary = lws_frame_is_binary(c->wsi);
+    }
+    /* Counted here, after decompression: a small frame may grow without bound. */
+    if (s->rx.len + n > (size_t)daemon_config(c->r->d)->max_message)
+        return refuse_message(c, ERR_MESSAGE_TOO_BIG, "the message is too big");
+    buf_add(&s->rx, p, n);
+    if (s->rx.failed)
+        return close_now(c, 1011, "out of memory");
+    if (!last)
+        return 0;
+    STAT_ADD(c->r->stats.messages_in, 1);
+    if (s->rx_binary)
+        return refuse_message(c, ERR_UNSUPPORTED_MEDIA, "rustydb.json.v1 takes text frames only");
+    ws_json_message(c, s->rx.data ? s->rx.data : "", s->rx.len);
+    if (c->ws) {
+        buf_clear(&c->ws->rx);
+        if (c->ws->rx.cap > KEEP_RX)
+            buf_free(&c->ws->rx);
+    }
+    return 0;
+}
+
+/* ---- writing -----------------------------------------------------------------------------------
+ */
+
+void ws_send(conn *c, const char *json, size_t n)
+{
+    buf out = BUF_INIT;
+    if (c->ws->deflate_bits && n >= COMPRESS_MIN)
+        ws_frame_add_deflated(&out, WS_TEXT, json, n, c->ws->deflate_bits);
+    else
+        ws_frame_add(&out, WS_TEXT, json, n);
+    refbuf *data = out.failed ? NULL : refbuf_new(out.data, out.len);
+    buf_free(&out);
+    if (!data) {
+        conn_kill(c);
+        return;
+    }
+    STAT_ADD(c->r->stats.messages_out, 1);
+    conn_queue(c, data, NULL, 0);
+}
+
+void ws_begin_message(json_writer *w, buf *out, const char *id, const char *type)
+{
+    jw_init(w, out);
+    jw_begin_object(w);
+    if (id) {
+        jw_key(w, "id");
+        jw_raw(w, id, strlen(id));
+    }
+    jw_key(w, "type");
+    jw_str(w, type);
+    jw_key(w, "payload");
+}
+
+void ws_end_message(json_writer *w, conn *c)
+{
+    char stamp[CLOCK_RFC3339_LEN + 1];
+    clock_rfc3339(clock_wall_us(), stamp);
+    jw_key(w, "timestamp");
+    jw_str(w, stamp);
+    jw_end_object(w);
+    if (w->out->failed)
+        conn_kill(c);
+    else
+        ws_send(c, w->out->data, w->out->len);
+    buf_free(w->out);
+}
+
+void ws_send_error(conn *c, const char *id, const error *e, const char *subscription)
+{
+    buf out = BUF_INIT;
+    json_writer w;
+    ws_begin_message(&w, &out, id, "error");
+    problem_write_ws(&w, e, subscription);
+    ws_end_message(&w, c);
+    STAT_ADD(c->r->stats.errors, 1);
+}
+
+void ws_say_closing(conn *c)
+{
+    buf out = BUF_INIT;
+    json_writer w;
+    ws_begin_message(&w, &out, NULL, "system");
+    jw_begin_object(&w);
+    jw_key(&w, "event");
+    jw_str(&w, "closing");
+    jw_key(&w, "code");
+    jw_int(&w, c->close_code);
+    jw_key(&w, "reason");
+    jw_str(&w, c->close_reason);
+    jw_end_object(&w);
+    ws_end_message(&w, c);
+}
+
+bool ws_flush(conn *c)
+{
+    if (!conn_flush(c))
+        return false;
+    if (c->state == CONN_WS && !c->blocked)
+        return hub_deliver(c);
+    if (c->state == CONN_CLOSING && !c->blocked)
+        lws_callback_on_writable(c->wsi); /* the close frame goes out from there */
+    return true;
+}
+
+int ws_on_writable(conn *c)
+{
+    c->blocked = lws_partial_buffered(c->wsi);
+    if (c->blocked) {
+        lws_callback_on_writable(c->wsi);
+        return 0;
+    }
+    c->wrote_us = clock_mono_us();
+    if (!ws_flush(c))
+        return -1;
+    if (c->blocked)
+        return 0;
+    if (c->state == CONN_CLOSING && list_empty(&c->out.items))
+        return close_now(c, (int)c->close_code, c->close_reason);
+    if (c->ws->ping_due) {
+        unsigned char ping[LWS_PRE + 1];
+        c->ws->ping_due = false;
+        if (lws_write(c->wsi, ping + LWS_PRE, 0, LWS_WRITE_PING) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+void ws_tick(conn *c, int64_t now)
+{
+    ws *s = c->ws;
+    const config *cfg = daemon_config(c->r->d);
+    if (s->who.kind == PRINCIPAL_NONE && now - s->opened_us > cfg->auth_timeout * 1000) {
+        conn_close(c, 1008, "no credentials came in time");
+        return;
+    }
+    if (s->pinged_us && now - s->pinged_us > cfg->ping_interval * 1000) {
+        log_debug("dead_peer", "connection %s did not answer a ping", s->id);
+        conn_kill(c);
+    } else if (!s->pinged_us && now - c->last_activity_us > cfg->ping_interval * 1000) {
+        s->pinged_us = now;
+        s->ping_due = true;
+        lws_callback_on_writable(c->wsi);
+    }
+}

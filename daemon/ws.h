@@ -1,0 +1,47 @@
+/* WebSocket connections of the subprotocol rustydb.json.v1: reading whole messages, answering them,
+ * and the end of a connection. Reactor thread only. */
+#ifndef DAEMON_WS_H
+#define DAEMON_WS_H
+
+#include "auth/auth.h"
+#include "daemon/conn.h"
+#include "json/writer.h"
+
+typedef struct ws {
+    principal who; /* PRINCIPAL_NONE until it has authenticated */
+    char id[24];   /* connection_id: "c" and the serial number */
+    buf rx;        /* the message that is arriving */
+    bool rx_binary;
+    bool rx_too_big;
+    int deflate_bits; /* window bits to compress with, 0: not negotiated */
+    list subs;        /* sub.ws_link */
+    int n_subs;
+    int64_t opened_us, pinged_us; /* monotonic; pinged_us 0: no ping is out */
+    bool ping_due;
+    bool closed_by_peer;
+} ws;
+
+/* Prepares c->ws while the upgrade is checked. */
+void ws_prepare(conn *c, const principal *who);
+void ws_opened(conn *c);
+/* A piece of a message; nonzero: close. */
+int ws_on_receive(conn *c, const char *p, size_t n);
+int ws_on_writable(conn *c);
+/* Writes output and event frames; false: broken socket. */
+bool ws_flush(conn *c);
+/* Every second: authentication time, pings. */
+void ws_tick(conn *c, int64_t now_us);
+void ws_free(conn *c);
+
+/* Queues one message. */
+void ws_send(conn *c, const char *json, size_t n);
+/* The `system` message that goes before a close. */
+void ws_say_closing(conn *c);
+
+/* Starts an envelope {"id"?,"type":type,"payload": and leaves the payload to the caller, who ends
+ * with ws_end_message. id: JSON text, or NULL. */
+void ws_begin_message(json_writer *w, buf *out, const char *id, const char *type);
+void ws_end_message(json_writer *w, conn *c);
+void ws_send_error(conn *c, const char *id, const error *e, const char *subscription);
+
+#endif
