@@ -5,6 +5,7 @@
 #   make check      install what is missing, build, lint, run the test suite
 #   make check-all  the suite under the sanitizers too, long crash and soak tests, fuzzing
 #   make soak       the main job with hundreds of crashes (SOAK_KILLS=300)
+#   make fuzz       throw random input at the parsers, FUZZ_SECONDS=60 each
 #   make bench      measure (see docs/performance.md)
 #   make help       all of it
 
@@ -28,7 +29,7 @@ say = $(if $(V),@:,@printf '  %s  %s\n' $(1) $@)
 BUILD_PACKAGES := gcc libc6-dev make pkg-config libwebsockets-dev libwebsockets-evlib-uv libuv1-dev \
 	libcurl4-openssl-dev libjansson-dev libssl-dev libreadline-dev libsqlite3-dev libinih-dev \
 	zlib1g-dev
-CHECK_PACKAGES := $(BUILD_PACKAGES) bats parallel libcmocka-dev valgrind clang clang-format \
+CHECK_PACKAGES := $(BUILD_PACKAGES) bats parallel libcmocka-dev valgrind clang libclang-rt-dev clang-format \
 	cppcheck shellcheck iso-codes jq curl sqlite3 procps python3 python3-websockets util-linux
 PKGS := libwebsockets libuv libcurl jansson libcrypto libssl readline sqlite3 inih zlib
 
@@ -159,6 +160,32 @@ check: $B/rustydb $(UNIT_BIN)
 	@tests/run --build $B lint unit valgrind bats
 check-all:
 	@tests/run --all
+
+# Fuzz targets: all of libcore built by clang with libFuzzer and the sanitizers.
+FUZZ_FLAGS := $(CSTD) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=undefined
+FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
+FUZZ_LIB_SRC := $(filter libcore/%,$(LIB_SRC))
+FUZZ_LIB_OBJ := $(FUZZ_LIB_SRC:%.c=build/fuzz/obj/%.o)
+
+build/fuzz/obj/%.o: %.c build/packages.mk
+	@mkdir -p $(@D)
+	$(call say,FUZZ)
+	$Qclang $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link $(PKG_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+build/fuzz/librustydb.a: $(FUZZ_LIB_OBJ)
+	@rm -f $@
+	$Qar rcs $@ $^
+
+build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o build/fuzz/librustydb.a
+	$(call say,LINK)
+	$Qclang $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+.PRECIOUS: build/fuzz/obj/%.o
+-include $(FUZZ_LIB_OBJ:.o=.d) $(FUZZ_SRC:%.c=build/fuzz/obj/%.d)
+
+fuzz: $(FUZZ_BIN)
+	@tests/fuzz/run $^
 
 lint:
 	@tests/lint/run

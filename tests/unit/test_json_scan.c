@@ -137,6 +137,8 @@ static void pointers_that_lead_nowhere(void **state)
     array("", "12", "the value at the top is not an array, at line 1 (byte 0)");
     array("/a", "{\"a\":[1],\"a\":[2]}", "1|there are two values at /a, at line 1 (byte 13)");
     array("/\xc3\xa9", "{\"\\ud83d\":[1]}", "there is no array at /\xc3\xa9, at line 1 (byte 14)");
+    array("/x\xf0\x9f\x98\x80", "{\"\\ud83dx\\ude00\":[1]}",
+          "there is no array at /x\xf0\x9f\x98\x80, at line 1 (byte 21)");
     array("a", "[]", "\"a\" is not a JSON pointer");
     array("/~2", "[]", "\"/~2\" is not a JSON pointer");
     array("/a~", "[]", "\"/a~\" is not a JSON pointer");
