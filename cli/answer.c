@@ -16,7 +16,7 @@ void answer_init(answer *a, format *f)
 
 static bool not_understood(answer *a)
 {
-    return error_set(&a->err, ERR_INTERNAL_ERROR, "the daemon's answer is not understood");
+    return error_set(&a->err, ERR_CLIENT_ERROR, "the daemon's answer is not understood");
 }
 
 static bool take_end(answer *a, scan_text end)

@@ -132,7 +132,10 @@ int output_error(const output *o, const char *command, const error *e, const out
     const char *bold = o->err_color ? "\033[1;31m" : "", *plain = o->err_color ? "\033[0m" : "";
     buf_addf(&out, "%srustydb %s:%s ", bold, command, plain);
     text_printable(&out, e->message, strlen(e->message));
-    buf_addf(&out, " (%s)\n", error_describe(e->code)->name);
+    if (e->code == ERR_CLIENT_ERROR || e->code == ERR_CANNOT_CONNECT)
+        buf_addc(&out, '\n');
+    else
+        buf_addf(&out, " (%s)\n", error_describe(e->code)->name);
     if (place && place->sql)
         add_place(&out, e, place);
     if (e->hint[0]) {

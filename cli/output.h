@@ -47,7 +47,8 @@ typedef struct output_place {
     const char *file; /* the input's name, NULL for the command line */
 } output_place;
 
-/* An error for people on standard error: "rustydb COMMAND: message (CODE)", the line of SQL with a
+/* An error for people on standard error: "rustydb COMMAND: message (CODE)" (no code where
+ * the daemon has no part in it), the line of SQL with a
  * caret under the place (where both are known; place may be NULL), the hint. Returns the exit
  * status that goes with the code. */
 int output_error(const output *o, const char *command, const error *e, const output_place *place);

@@ -44,7 +44,7 @@ rest *rest_open(const endpoint *ep, error *e)
     }
     if (!r->multi || !r->easy) {
         rest_close(r);
-        error_set(e, ERR_INTERNAL_ERROR, "the HTTP client cannot start");
+        error_set(e, ERR_CLIENT_ERROR, "the HTTP client cannot start");
         return NULL;
     }
     if (ep->token) {
@@ -229,7 +229,7 @@ static bool fail_curl(const transfer *t, CURLcode code)
     case CURLE_WRITE_ERROR:
         return error_set(t->e, ERR_MESSAGE_TOO_BIG, "the answer is too big for this command");
     case CURLE_OUT_OF_MEMORY:
-        return error_set(t->e, ERR_INTERNAL_ERROR, "out of memory");
+        return error_set(t->e, ERR_CLIENT_ERROR, "out of memory");
     default:
         break;
     }

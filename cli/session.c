@@ -21,7 +21,7 @@ static bool choose_id(session *s, error *e)
 {
     unsigned char bits[16];
     if (getrandom(bits, sizeof bits, 0) != sizeof bits)
-        return error_set(e, ERR_INTERNAL_ERROR, "the system gives no random bits");
+        return error_set(e, ERR_CLIENT_ERROR, "the system gives no random bits");
     for (size_t i = 0; i < sizeof bits; i++)
         snprintf(s->query_id + 2 * i, 3, "%02x", bits[i]);
     return true;
@@ -146,7 +146,7 @@ static bool begin(session *s, error *e)
         if (good)
             snprintf(s->tx, sizeof s->tx, "%s", buf_cstr(&id));
         else
-            error_set(e, ERR_INTERNAL_ERROR, "the daemon's answer is not understood");
+            error_set(e, ERR_CLIENT_ERROR, "the daemon's answer is not understood");
     }
     buf_free(&text);
     buf_free(&id);

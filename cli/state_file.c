@@ -57,5 +57,5 @@ bool state_file_write(const char *path, const char *text, error *e)
     }
     buf_free(&fresh);
     buf_free(&line);
-    return good || error_set(e, ERR_INTERNAL_ERROR, "cannot write %s: %s", path, strerror(why));
+    return good || error_set(e, ERR_CLIENT_ERROR, "cannot write %s: %s", path, strerror(why));
 }

@@ -10,7 +10,7 @@
 
 /* Appends the line, without its end. True with nothing appended when the file does not exist. */
 bool state_file_read(const char *path, buf *out, error *e);
-/* Writes PATH.new and renames it. INTERNAL_ERROR says what failed. */
+/* Writes PATH.new and renames it. CLIENT_ERROR says what failed. */
 bool state_file_write(const char *path, const char *text, error *e);
 
 #endif

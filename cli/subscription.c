@@ -110,7 +110,7 @@ static bool take_subscribed(subscription *s, scan_text payload)
         if (scan_member(payload, "log_id", &v))
             copy_text(s->log_id, sizeof s->log_id, v);
         if (!s->has_position && !(scan_member(payload, "lsn", &v) && scan_int(v, &lsn)))
-            return error_set(&s->err, ERR_INTERNAL_ERROR, "the daemon's answer has no lsn");
+            return error_set(&s->err, ERR_CLIENT_ERROR, "the daemon's answer has no lsn");
         if (!move_to(s, lsn))
             return false;
     }
@@ -141,7 +141,7 @@ static bool take_event(subscription *s, scan_text payload)
             return true;
         }
         if (!scan_member(payload, "lsn", &v) || !scan_int(v, &lsn))
-            return error_set(&s->err, ERR_INTERNAL_ERROR, "an event has no lsn");
+            return error_set(&s->err, ERR_CLIENT_ERROR, "an event has no lsn");
         if (lsn <= s->lsn)
             return true; /* passed on already */
     }
@@ -195,7 +195,7 @@ static bool take_system(subscription *s, scan_text payload)
 static bool take_error(subscription *s, scan_text payload)
 {
     if (!problem_read(payload, 0, &s->err))
-        error_set(&s->err, ERR_INTERNAL_ERROR, "the daemon's answer is not understood");
+        error_set(&s->err, ERR_CLIENT_ERROR, "the daemon's answer is not understood");
     if (s->err.code == ERR_GAP && s->has_position && s->err.detail > s->lsn + 1)
         error_hint(&s->err,
                    "missing are lsn %" PRId64 " to %" PRId64 "; the oldest kept is %" PRId64,
@@ -207,7 +207,7 @@ bool subscription_message(subscription *s, const char *p, size_t n, buf *send)
 {
     scan_text message = scan_value(p, n), type, payload = {0};
     if (!scan_member(message, "type", &type))
-        return error_set(&s->err, ERR_INTERNAL_ERROR, "the daemon's message is not understood");
+        return error_set(&s->err, ERR_CLIENT_ERROR, "the daemon's message is not understood");
     scan_member(message, "payload", &payload);
     if (scan_is(type, "event"))
         return take_event(s, payload);

@@ -78,7 +78,9 @@ static void refused(ws_client *w, struct lws *wsi, const char *why)
             endpoint_hint_token(w->ep, w->e);
     } else {
         error_set(w->e, ERR_CANNOT_CONNECT, "cannot connect to %s: %s", w->ep->shown,
-                  why ? why : "no connection");
+                  !why                           ? "no connection"
+                  : strncmp(why, "HS: ", 4) == 0 ? "no WebSocket of rustydb there"
+                                                 : why);
         endpoint_hint_address(w->ep, w->e);
     }
 }
@@ -210,7 +212,7 @@ ws_client *ws_client_open(const endpoint *ep, error *e)
     w->lws = lws_create_context(&info);
     if (!w->lws) {
         mem_free(w);
-        error_set(e, ERR_INTERNAL_ERROR, "the WebSocket client cannot start");
+        error_set(e, ERR_CLIENT_ERROR, "the WebSocket client cannot start");
         return NULL;
     }
     woken = w->lws;

@@ -26,11 +26,10 @@ static const option options[] = {
 
 const command_usage usage_broadcast = {
     .synopsis = "[OPTION...] MESSAGE|-",
-    .details =
-        "Sends a message to everyone connected over WebSocket, or with -c to the listeners of a\n"
-        "channel (\"rustydb subscribe channel:NAME\"), and says how many received it. With - the\n"
-        "message is standard input. It travels as JSON when it is JSON, and else as text, without\n"
-        "the line end behind it.",
+    .details = "Sends a message to everyone connected over WebSocket, or with -c to the\n"
+               "listeners of a channel (\"rustydb subscribe channel:NAME\"), and says how many\n"
+               "received it. With - the message is standard input. It travels as JSON when it\n"
+               "is JSON, and else as text, without the line end behind it.",
     .examples = "  rustydb broadcast 'maintenance in 5 minutes'\n"
                 "  rustydb broadcast -c orders -e shipped '{\"id\": 7}'",
     .formats = "text json",

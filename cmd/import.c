@@ -35,11 +35,10 @@ static const option options[] = {
 
 const command_usage usage_import = {
     .synopsis = "[OPTION...] TABLE FILE|-",
-    .details =
-        "Streams the rows of FILE, or of standard input, into TABLE: an array of JSON objects,\n"
-        "JSON objects one a line, or CSV whose first line names the columns. Rows are committed\n"
-        "in portions; when one is refused, the message says how many rows were kept. --atomic\n"
-        "keeps all or none.",
+    .details = "Streams the rows of FILE, or of standard input, into TABLE: an array of JSON\n"
+               "objects, JSON objects one a line, or CSV whose first line names the columns.\n"
+               "Rows are committed in portions; when one is refused, the message says how many\n"
+               "rows were kept. --atomic keeps all or none.",
     .examples = "  rustydb import countries /usr/share/iso-codes/json/iso_3166-1.json --at /3166-1 "
                 "--create\n"
                 "  zcat log.csv.gz | rustydb import log - --input csv",

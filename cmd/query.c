@@ -30,21 +30,15 @@ static const option options[] = {
 
 const command_usage usage_query = {
     .synopsis = "[OPTION...] SQL|- [PARAM...]",
-    .details =
-        "Sends SQL and prints the rows as they arrive. Several statements, set apart by \";\", "
-        "run\n"
-        "one after another until one fails; BEGIN, COMMIT and ROLLBACK work among them, and a\n"
-        "transaction left open at the end is rolled back. With - or -f, the SQL comes from "
-        "standard\n"
-        "input or a file.\n"
-        "\n"
-        "A PARAM is the value of a \"?\", in order. It is text unless it is a JSON number, true,\n"
-        "false or null. Parameters go with a single statement.\n"
-        "\n"
-        "Without --format it is table on a terminal and csv otherwise. In csv NULL is an empty\n"
-        "field and empty text is \"\"; elsewhere NULL is NULL or null. Ctrl-C cancels the "
-        "statement\n"
-        "on the daemon.",
+    .details = "Sends SQL and prints the rows as they arrive. Several statements, set apart by\n"
+               "\";\", run one after another until one fails; BEGIN, COMMIT and ROLLBACK work\n"
+               "among them, and a transaction left open at the end is rolled back. With - or\n"
+               "-f, the SQL comes from standard input or a file.\n\n"
+               "A PARAM is the value of a \"?\", in order. It is text unless it is a JSON number,\n"
+               "true, false or null. Parameters go with a single statement.\n\n"
+               "Without --format it is table on a terminal and csv otherwise. In csv NULL is an\n"
+               "empty field and empty text is \"\"; elsewhere NULL is NULL or null. Ctrl-C\n"
+               "cancels the statement on the daemon.",
     .examples = "  rustydb query 'SELECT * FROM countries WHERE alpha_2 = ?' DE\n"
                 "  rustydb query -p low=10 'SELECT * FROM t WHERE n > :low' --format json\n"
                 "  sqlite3 old.db .dump | grep -v ^PRAGMA | rustydb query -",

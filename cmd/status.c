@@ -22,10 +22,9 @@ static const option options[] = {
 
 const command_usage usage_status = {
     .synopsis = "[OPTION...]",
-    .details =
-        "Shows the daemon's version, its address and data folder, and what its WebSocket side\n"
-        "is doing; with --verbose its limits and libraries too. --format json gives all of it,\n"
-        "one object a look: {\"server\":{...},\"websocket\":{...}}.",
+    .details = "Shows the daemon's version, its address and data folder, and what its WebSocket\n"
+               "side is doing; with --verbose its limits and libraries too. --format json gives\n"
+               "all of it, one object a look: {\"server\":{...},\"websocket\":{...}}.",
     .formats = "text json",
     COMMAND_OPTIONS(options),
 };
@@ -71,7 +70,7 @@ static bool look(client *c, bool again, error *e)
         ws = scan_value(status.data ? status.data : "", status.len);
         good = scan_kind_of(server) == SCAN_OBJECT && scan_kind_of(ws) == SCAN_OBJECT;
         if (!good)
-            error_set(e, ERR_INTERNAL_ERROR, "the daemon's answer is not understood");
+            error_set(e, ERR_CLIENT_ERROR, "the daemon's answer is not understood");
     }
     if (good && json) {
         show_json(c, server, ws);

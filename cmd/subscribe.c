@@ -47,14 +47,13 @@ static const option options[] = {
 
 const command_usage usage_subscribe = {
     .synopsis = "[OPTION...] TABLE|table:NAME|channel:NAME",
-    .details =
-        "Prints every committed change of a table, or every message on a channel, one a line as\n"
-        "it comes: the event as JSON, or with --format line a text for people.\n"
-        "\n"
-        "When the connection is lost it connects again, waiting longer each time, and for a\n"
-        "table goes on behind the last event it printed: none is missing, none comes twice.\n"
-        "Should the daemon no longer keep what is missing, it ends with status 7. Channels are\n"
-        "live only. With --timeout it ends with status 6 after that time.",
+    .details = "Prints every committed change of a table, or every message on a channel, one a\n"
+               "line as it comes: the event as JSON, or with --format line a text for people.\n\n"
+               "When the connection is lost it connects again, waiting longer each time, and\n"
+               "for a table goes on behind the last event it printed: none is missing, none\n"
+               "comes twice. Should the daemon no longer keep what is missing, it ends with\n"
+               "status 7. Channels are live only. With --timeout it ends with status 6 after\n"
+               "that time.",
     .examples = "  rustydb subscribe countries\n"
                 "  rustydb subscribe orders --ops update --where 'new.total > old.total'\n"
                 "  rustydb subscribe orders --state orders.lsn --exec './ship.sh'\n"
@@ -103,9 +102,9 @@ static event_verdict run_command(subscribe_run *r, scan_text payload)
     if (status == 0)
         return EVENT_NEXT;
     if (status < 0)
-        error_set(&r->s.err, ERR_INTERNAL_ERROR, "cannot run the command: %s", strerror(errno));
+        error_set(&r->s.err, ERR_CLIENT_ERROR, "cannot run the command: %s", strerror(errno));
     else if (!interrupted())
-        error_set(&r->s.err, ERR_INTERNAL_ERROR, "the command ended with status %d", status);
+        error_set(&r->s.err, ERR_CLIENT_ERROR, "the command ended with status %d", status);
     return EVENT_FAILED;
 }
 
@@ -177,7 +176,7 @@ static bool on_message(void *arg, const char *p, size_t n)
     buf_clear(&r->send);
     bool good = subscription_message(&r->s, p, n, &r->send);
     if (r->send.len > 0 && !ws_client_send(r->ws, r->send.data, r->send.len))
-        good = error_set(&r->s.err, ERR_INTERNAL_ERROR, "out of memory");
+        good = error_set(&r->s.err, ERR_CLIENT_ERROR, "out of memory");
     return good && !out_of_time(r) && !interrupted();
 }
 

@@ -186,9 +186,9 @@ static void broken_answers_are_noticed(void **state)
         error_code code;
     } cases[] = {
         {"{\"columns\":[{\"name\":\"a\"}]}\n[1]\n", ERR_CANNOT_CONNECT},
-        {"{\"columns\":[{\"name\":\"a\"}]}\n[1,2]\n{\"end\":{}}\n", ERR_INTERNAL_ERROR},
-        {"[1]\n", ERR_INTERNAL_ERROR},
-        {"{\"columns\":[]}\nhello\n", ERR_INTERNAL_ERROR},
+        {"{\"columns\":[{\"name\":\"a\"}]}\n[1,2]\n{\"end\":{}}\n", ERR_CLIENT_ERROR},
+        {"[1]\n", ERR_CLIENT_ERROR},
+        {"{\"columns\":[]}\nhello\n", ERR_CLIENT_ERROR},
         {"", ERR_CANNOT_CONNECT},
         {"{\"columns\":[{\"name\":\"a\"}]}\n[1]\n{\"error\":{\"code\":\"TIMEOUT\",\"detail\":\"x\"}"
          "}\n",
