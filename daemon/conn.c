@@ -144,7 +144,7 @@ void conn_kill(conn *c)
         lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
 }
 
-void conn_close(conn *c, int code, const char *reason)
+void conn_end(conn *c, int code, const char *reason)
 {
     if (c->state == CONN_CLOSING || c->state == CONN_DEAD)
         return;
@@ -172,10 +172,10 @@ void conn_gone(conn *c)
         ws_free(c);
     http_free_request(c);
     list_each(it, &c->runs) run_abandon(list_entry(it, run, conn_link));
-    conn_release(c);
+    conn_reap(c);
 }
 
-void conn_release(conn *c)
+void conn_reap(conn *c)
 {
     if (c->state != CONN_DEAD || c->n_runs > 0)
         return;

@@ -57,9 +57,9 @@ void conn_set_state(conn *c, conn_state to);
 /* The socket is gone: cancels what runs for it; frees it now or when the last run has reported. */
 void conn_gone(conn *c);
 /* Frees a CONN_DEAD connection that has no runs left. */
-void conn_release(conn *c);
+void conn_reap(conn *c);
 /* Closes once `out` is empty. For a WebSocket with this close code and reason. */
-void conn_close(conn *c, int code, const char *reason);
+void conn_end(conn *c, int code, const char *reason);
 /* Ends it without waiting for anything (broken peer). Safe outside its own callbacks. */
 void conn_kill(conn *c);
 

@@ -118,7 +118,7 @@ static void too_slow(sub *s)
     conn *c = s->c;
     log_info("slow_consumer", "connection %s fell behind on %s and is closed", c->ws->id, s->topic);
     STAT_ADD(c->r->stats.slow_consumers, 1);
-    conn_close(c, 1013, "SLOW_CONSUMER: events came faster than they were read");
+    conn_end(c, 1013, "SLOW_CONSUMER: events came faster than they were read");
 }
 
 /* Past the limit the oldest segment goes, and whoever still reads it. */
@@ -526,7 +526,7 @@ static int64_t to_everyone(reactor *r, refbuf *frame)
         if (c->state != CONN_WS || c->ws->who.kind == PRINCIPAL_NONE)
             continue;
         if (c->out.bytes > (size_t)daemon_config(r->d)->stream_buffer) {
-            conn_close(c, 1013, "SLOW_CONSUMER: messages came faster than they were read");
+            conn_end(c, 1013, "SLOW_CONSUMER: messages came faster than they were read");
             continue;
         }
         conn_queue(c, refbuf_ref(frame), NULL, 0);
@@ -552,7 +552,7 @@ static void publication_done(reactor *r, reactor_msg *m)
     conn *c = p->origin;
     c->n_runs--;
     p->done(c, p->arg, atomic_load(&p->reached));
-    conn_release(c);
+    conn_reap(c);
     refbuf_unref(p->frame);
     mem_free(p->topic);
     mem_free(p);

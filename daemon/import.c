@@ -322,7 +322,7 @@ static void finished(reactor *r, reactor_msg *m)
         }
     }
     free_import(im);
-    conn_release(c);
+    conn_reap(c);
 }
 
 static bool on_body(request *q, const char *p, size_t n, bool last)

@@ -185,8 +185,8 @@ static void begin_stop(reactor *r)
     {
         conn *c = list_entry(it, conn, link);
         if (c->state == CONN_WS)
-            conn_close(c, r->d->close_code,
-                       r->d->close_code == 1012 ? "the daemon restarts" : "the daemon stops");
+            conn_end(c, r->d->close_code,
+                     r->d->close_code == 1012 ? "the daemon restarts" : "the daemon stops");
         else if (c->state == CONN_HTTP && !c->req)
             conn_kill(c);
     }

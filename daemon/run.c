@@ -369,7 +369,7 @@ static void done_arrived(reactor *home, reactor_msg *m)
         return;
     }
     run_free(r);
-    conn_release(c);
+    conn_reap(c);
 }
 
 static void sink_done(job_sink *s, int index, const error *e)

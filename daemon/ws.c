@@ -54,7 +54,7 @@ static int close_now(conn *c, int code, const char *reason)
 /* Says why and closes at once: what is left of the message is not worth reading. */
 static int refuse_message(conn *c, error_code code, const char *what)
 {
-    conn_close(c, error_describe(code)->close_code, what);
+    conn_end(c, error_describe(code)->close_code, what);
     if (!conn_flush(c))
         return -1;
     return close_now(c, (int)c->close_code, c->close_reason);
@@ -205,7 +205,7 @@ void ws_tick(conn *c, int64_t now)
     ws *s = c->ws;
     const config *cfg = daemon_config(c->r->d);
     if (s->who.kind == PRINCIPAL_NONE && now - s->opened_us > cfg->auth_timeout * 1000) {
-        conn_close(c, 1008, "no credentials came in time");
+        conn_end(c, 1008, "no credentials came in time");
         return;
     }
     if (s->pinged_us && now - s->pinged_us > cfg->ping_interval * 1000) {

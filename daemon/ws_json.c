@@ -90,7 +90,7 @@ static bool on_auth(message *m, error *e)
         jw_end_object(&w);
         ws_end_message(&w, c);
         if (c->ws->who.kind == PRINCIPAL_NONE)
-            conn_close(c, 1008, "the credentials are not known");
+            conn_end(c, 1008, "the credentials are not known");
         return true;
     }
     c->ws->who = who;
@@ -129,7 +129,7 @@ static bool on_pong(message *m, error *e)
 static bool on_close(message *m, error *e)
 {
     (void)e;
-    conn_close(m->c, 1000, "closed on request");
+    conn_end(m->c, 1000, "closed on request");
     return true;
 }
 
