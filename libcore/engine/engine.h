@@ -58,7 +58,8 @@ typedef enum sink_state {
 /* Takes the results of a job. All calls come from engine threads, one at a time; a streaming job's
  * calls may come from different reader threads one after the other. Nothing may block in them. */
 typedef struct job_sink_ops {
-    /* The job starts. held: keep everything until done, because it is not yet committed. */
+    /* The job starts (a job that is refused or stopped before that gets done alone). held: keep
+     * everything until done, because it is not yet committed. */
     void (*begin)(job_sink *s, bool held);
     /* The writer must run the job once more from its start: forget all that was given. */
     void (*restart)(job_sink *s);
@@ -90,13 +91,13 @@ typedef struct engine_stmt {
 } engine_stmt;
 
 typedef enum job_kind {
-    JOB_QUERY,    /* one statement, committed by itself */
-    JOB_BATCH,    /* several, each on its own */
-    JOB_ATOMIC,   /* several, all or none */
-    JOB_TX_BEGIN, /* no statement; on success tx holds the new transaction's id */
-    JOB_TX_QUERY, /* one statement inside transaction tx */
-    JOB_TX_COMMIT,
-    JOB_TX_ROLLBACK,
+    JOB_QUERY,       /* one statement, committed by itself */
+    JOB_BATCH,       /* several, each on its own */
+    JOB_ATOMIC,      /* several, all or none */
+    JOB_TX_BEGIN,    /* no statement; on success tx holds the new transaction's id */
+    JOB_TX_QUERY,    /* one statement inside transaction tx */
+    JOB_TX_COMMIT,   /* end(0) tells the lsn; a deferred constraint fails it and leaves it open */
+    JOB_TX_ROLLBACK, /* end(0) tells the lsn */
     JOB_INSERT_ROWS, /* rows of an import: see job_rows */
     JOB_INSPECT,     /* tables as JSON into `text`: see engine_inspect_job */
     JOB_CHECKPOINT,  /* truncate the WAL, prune the log */
@@ -139,6 +140,7 @@ struct job {
     atomic_int cancel;                 /* an error_code once someone wants it to stop */
     int64_t submitted_us, deadline_us; /* monotonic */
     int at;                            /* index of the statement that runs */
+    int place;                         /* which part of the engine has it */
     void *run;                         /* engine-private state of a streaming read */
     engine *owner;
 };

@@ -1,0 +1,87 @@
+#include "engine/engine.h"
+#include "engine/engine_ops.h"
+
+const char *log_op_name(log_op op)
+{
+    static const char *const names[] = {"insert", "update", "delete", "create",
+                                        "alter",  "rename", "drop"};
+    return (unsigned)op < sizeof names / sizeof *names ? names[op] : "unknown";
+}
+
+engine *engine_open(const engine_config *config, error *e)
+{
+    return sqlite_engine_ops.open(config, e);
+}
+
+void engine_close(engine *g, int64_t grace_us)
+{
+    if (g)
+        g->ops->close(g, grace_us);
+}
+
+void engine_submit(engine *g, job *j)
+{
+    g->ops->submit(g, j);
+}
+
+void engine_resume(engine *g, job *j)
+{
+    g->ops->resume(g, j);
+}
+
+void engine_cancel(engine *g, job *j, error_code why)
+{
+    g->ops->cancel(g, j, why);
+}
+
+bool engine_cancel_id(engine *g, const char *id, error_code why)
+{
+    return g->ops->cancel_id(g, id, why);
+}
+
+void engine_stats_get(engine *g, engine_stats *out)
+{
+    g->ops->stats_get(g, out);
+}
+
+const char *engine_version(engine *g)
+{
+    return g->ops->version(g);
+}
+
+log_reader *engine_log_open(engine *g, error *e)
+{
+    return g->ops->log_open(g, e);
+}
+
+void engine_log_close(log_reader *r)
+{
+    if (r)
+        r->ops->log_close(r);
+}
+
+bool engine_log_bounds(log_reader *r, log_bounds *out, error *e)
+{
+    return r->ops->log_bounds(r, out, e);
+}
+
+int engine_log_read(log_reader *r, int64_t after, int max,
+                    bool (*each)(void *arg, const log_record *rec), void *arg, error *e)
+{
+    return r->ops->log_read(r, after, max, each, arg, e);
+}
+
+const table_shape *engine_log_table(log_reader *r, const char *table, error *e)
+{
+    return r->ops->log_table(r, table, e);
+}
+
+bool engine_meta_set(engine *g, const char *key, const void *bytes, size_t n, error *e)
+{
+    return g->ops->meta_set(g, key, bytes, n, e);
+}
+
+long engine_meta_get(engine *g, const char *key, void *out, size_t room, error *e)
+{
+    return g->ops->meta_get(g, key, out, room, e);
+}

@@ -1,0 +1,41 @@
+/* What a second engine provides: one table of functions, and its own structures that begin with the
+ * ones here. engine.c dispatches through it; nobody else includes this but engines. */
+#ifndef ENGINE_ENGINE_OPS_H
+#define ENGINE_ENGINE_OPS_H
+
+#include "engine/engine.h"
+
+/* Each function does what the engine_* function of the same name in engine.h says. */
+typedef struct engine_ops {
+    const char *name; /* "sqlite" */
+    engine *(*open)(const engine_config *config, error *e);
+    void (*close)(engine *g, int64_t grace_us);
+    void (*submit)(engine *g, job *j);
+    void (*resume)(engine *g, job *j);
+    void (*cancel)(engine *g, job *j, error_code why);
+    bool (*cancel_id)(engine *g, const char *id, error_code why);
+    void (*stats_get)(engine *g, engine_stats *out);
+    const char *(*version)(engine *g);
+    log_reader *(*log_open)(engine *g, error *e);
+    void (*log_close)(log_reader *r);
+    bool (*log_bounds)(log_reader *r, log_bounds *out, error *e);
+    int (*log_read)(log_reader *r, int64_t after, int max,
+                    bool (*each)(void *arg, const log_record *rec), void *arg, error *e);
+    const table_shape *(*log_table)(log_reader *r, const char *table, error *e);
+    bool (*meta_set)(engine *g, const char *key, const void *value, size_t n, error *e);
+    long (*meta_get)(engine *g, const char *key, void *out, size_t room, error *e);
+} engine_ops;
+
+/* First member of every engine's own structure; its open sets ops. */
+struct engine {
+    const engine_ops *ops;
+};
+
+/* First member of every engine's own log reader; its log_open sets ops. */
+struct log_reader {
+    const engine_ops *ops;
+};
+
+extern const engine_ops sqlite_engine_ops;
+
+#endif

@@ -1,0 +1,40 @@
+/* What a client's SQL may do: SQLite's authorizer on every connection.
+ *
+ * Open by default, because the engine's identities come later; closed for everyone are the internal
+ * tables, other files, loadable extensions, transaction control outside of a transaction, pragmas
+ * that are not on the list, and objects that would outlive the client on a shared connection.
+ * The guard also notes what a statement is about (DDL, savepoints) while SQLite prepares it.
+ * One thread at a time, the one that has the connection. */
+#ifndef ENGINE_SQLITE_GUARD_H
+#define ENGINE_SQLITE_GUARD_H
+
+#include <stdbool.h>
+#include <sqlite3.h>
+
+#include "base/error.h"
+
+typedef enum ddl_kind { DDL_NONE, DDL_CREATE, DDL_ALTER, DDL_DROP } ddl_kind;
+typedef enum control_kind { CONTROL_NONE, CONTROL_SAVEPOINT, CONTROL_ROLLBACK_TO } control_kind;
+
+typedef struct guard {
+    bool client; /* SQL of a client is being prepared or run; otherwise everything is allowed */
+    bool in_tx;  /* inside an interactive transaction or an atomic batch */
+    bool vacuum; /* VACUUM runs: it attaches a nameless file and reads everything */
+
+    /* noted while preparing; guard_reset clears it */
+    ddl_kind ddl;
+    char *ddl_table; /* owned; set with ddl */
+    control_kind control;
+    bool schema;       /* creates, alters or drops anything */
+    bool needs_writer; /* a pragma that writes without saying so */
+    bool no_cache;     /* allowed here and now only: must be prepared anew each time */
+    bool temp;         /* temporary objects may have been made; cleared by who drops them */
+    error refused;     /* why SQLite was told to refuse, code ERR_NONE when it was not */
+} guard;
+
+/* Makes the guard watch over a connection; it must live as long as the connection. */
+void guard_install(guard *g, sqlite3 *db);
+void guard_reset(guard *g);
+void guard_free(guard *g);
+
+#endif

@@ -1,0 +1,389 @@
+/* Opening and closing a store, and the table of functions that makes it an engine. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/sqlite/sqltext.h"
+#include "engine/sqlite/store.h"
+
+enum { CHECK_US = 2000000 }; /* longest look at an existing file's health at start */
+
+static store *own(engine *g)
+{
+    return (store *)(void *)g;
+}
+
+/* ---- jobs -------------------------------------------------------------------------------------
+ */
+
+void job_finish(store *g, job *j, int index, const error *e)
+{
+    registry_remove(&g->registry, j);
+    j->sink->ops->done(j->sink, index, e);
+    registry_done(&g->registry);
+}
+
+void job_stopped(store *g, job *j)
+{
+    error e;
+    error_code why = (error_code)atomic_load(&j->cancel);
+    stop_error(j, why, &e);
+    if (why == ERR_TIMEOUT) {
+        error_set(&e, why, "the statement waited for its turn until its time limit of %lld ms",
+                  (long long)((j->deadline_us - j->submitted_us) / 1000));
+        error_hint(&e, "A long statement or an interactive transaction has the writer.");
+    }
+    atomic_fetch_add_explicit(&g->n_errors, 1, memory_order_relaxed);
+    job_finish(g, j, 0, &e);
+}
+
+static bool for_reader(const job *j)
+{
+    switch (j->kind) {
+    case JOB_INSPECT:
+        return true;
+    case JOB_QUERY:
+        return sql_guess_route(j->stmts[0].sql) == ROUTE_READ || j->readonly;
+    case JOB_BATCH:
+    case JOB_ATOMIC:
+        return j->readonly;
+    default:
+        return false;
+    }
+}
+
+static void store_submit(engine *base, job *j)
+{
+    store *g = own(base);
+    j->owner = base;
+    j->at = 0;
+    j->run = NULL;
+    atomic_store(&j->cancel, ERR_NONE);
+    list_init(&j->link);
+    j->submitted_us = clock_mono_us();
+    j->deadline_us =
+        j->submitted_us + (j->timeout_us > 0 ? j->timeout_us : g->cfg.statement_timeout_us);
+    if (for_reader(j)) {
+        registry_add(&g->registry, j, PLACE_READER, reader_reserve(g) ? ERR_NONE : ERR_BUSY);
+        return;
+    }
+    if (registry_add(&g->registry, j, PLACE_WRITER, ERR_NONE) && !writer_push(g, j))
+        registry_reject(&g->registry, j, ERR_BUSY);
+}
+
+static void store_resume(engine *g, job *j)
+{
+    registry_resume(&own(g)->registry, j);
+}
+
+static void store_cancel(engine *g, job *j, error_code why)
+{
+    registry_cancel(&own(g)->registry, j, why);
+}
+
+static bool store_cancel_id(engine *g, const char *id, error_code why)
+{
+    return registry_cancel_id(&own(g)->registry, id, why);
+}
+
+static void store_stats(engine *base, engine_stats *out)
+{
+    store *g = own(base);
+    *out = (engine_stats){
+        .reads = atomic_load(&g->n_reads),
+        .writes = atomic_load(&g->n_writes),
+        .errors = atomic_load(&g->n_errors),
+        .commits = atomic_load(&g->n_commits),
+        .commit_statements = atomic_load(&g->n_commit_statements),
+        .queued_reads = atomic_load(&g->readers.queued),
+        .active = registry_active(&g->registry),
+        .log_head = atomic_load(&g->head),
+        .log_oldest = atomic_load(&g->oldest),
+        .open_transactions = atomic_load(&g->n_open_tx),
+    };
+    pthread_mutex_lock(&g->writer.lock);
+    out->queued_writes = g->writer.queued;
+    pthread_mutex_unlock(&g->writer.lock);
+}
+
+static const char *store_version(engine *g)
+{
+    return own(g)->version;
+}
+
+/* ---- the file before it is used ---------------------------------------------------------------
+ */
+
+typedef struct health {
+    int64_t until; /* monotonic */
+    bool gave_up;
+} health;
+
+static int on_check_progress(void *arg)
+{
+    health *h = arg;
+    h->gave_up = clock_mono_us() >= h->until;
+    return h->gave_up;
+}
+
+static bool check_open_file(dbconn *c, error *e)
+{
+    health h = {clock_mono_us() + CHECK_US, false};
+    sqlite3_stmt *q = dbconn_prepare_own(c, "PRAGMA quick_check(1)", e);
+    if (!q)
+        return false;
+    sqlite3_progress_handler(c->db, 10000, on_check_progress, &h);
+    int rc = sqlite3_step(q);
+    const char *said = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(q, 0) : NULL;
+    bool ok = h.gave_up || (said && strcmp(said, "ok") == 0);
+    if (!ok && rc == SQLITE_ROW)
+        sql_code_error(SQLITE_CORRUPT, said ? said : "the database file is damaged", e);
+    else if (!ok)
+        dbconn_error(c, rc, e);
+    sqlite3_progress_handler(c->db, 0, NULL, NULL);
+    sqlite3_finalize(q);
+    return ok;
+}
+
+/* Looks at an existing file through a connection that cannot write, for as long as is affordable
+ * (big files are checked in part). A damaged file is thus refused before anything touches it. */
+static bool check_file(store *g, error *e)
+{
+    struct stat st;
+    if (stat(g->path, &st) != 0 || st.st_size == 0)
+        return true;
+    dbconn c;
+    if (!dbconn_open(&c, g->path, g->cfg.vfs, DBCONN_PROBE, &g->cfg, e))
+        return false;
+    bool ok = check_open_file(&c, e);
+    dbconn_close(&c);
+    if (!ok && e->code == ERR_CORRUPT) {
+        error was = *e;
+        error_set(e, ERR_CORRUPT, "%s is damaged, and was left as it is: %.300s", g->path,
+                  was.message);
+    }
+    return ok;
+}
+
+/* The file is ours alone to read; SQLite gives its side files the same mode. */
+static bool make_file(store *g, error *e)
+{
+    int fd = open(g->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        close(fd);
+        return true;
+    }
+    int why = errno;
+    error_clear(e);
+    error_set(e, why == EACCES || why == EROFS || why == EPERM ? ERR_READ_ONLY : ERR_INTERNAL_ERROR,
+              "cannot write %s: %s", g->path, strerror(why));
+    return error_hint(e, "The data folder must be writable for the user of the daemon.");
+}
+
+/* ---- opening and closing ----------------------------------------------------------------------
+ */
+
+static void free_config(store *g)
+{
+    mem_free((char *)g->cfg.dir);
+    mem_free((char *)g->cfg.vfs);
+    mem_free(g->path);
+    mem_free(g);
+}
+
+static store *copy_config(const engine_config *cfg, error *e)
+{
+    store *g = mem_zalloc(sizeof *g);
+    if (g) {
+        size_t n = strlen(cfg->dir);
+        g->cfg = *cfg;
+        g->cfg.dir = mem_strndup(cfg->dir, n);
+        g->cfg.vfs = cfg->vfs ? mem_strndup(cfg->vfs, strlen(cfg->vfs)) : NULL;
+        g->path = mem_alloc(n + sizeof "/rustydb.db");
+        if (g->path && g->cfg.dir && (!cfg->vfs || g->cfg.vfs)) {
+            memcpy(g->path, cfg->dir, n);
+            memcpy(g->path + n, "/rustydb.db", sizeof "/rustydb.db");
+            g->lock_fd = -1;
+            snprintf(g->version, sizeof g->version, "SQLite %s", sqlite3_libversion());
+            g->base.ops = &sqlite_engine_ops;
+            return g;
+        }
+        free_config(g);
+    }
+    error_clear(e);
+    error_set(e, ERR_INTERNAL_ERROR, "out of memory");
+    return NULL;
+}
+
+static bool read_log_id(store *g, error *e)
+{
+    sqlite3_stmt *q = dbconn_prepare_own(
+        &g->writer.c, "SELECT value FROM _rustydb_meta WHERE key = 'engine.log_id'", e);
+    if (!q)
+        return false;
+    int rc = sqlite3_step(q);
+    const char *id = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(q, 0) : NULL;
+    bool ok = id && strlen(id) < sizeof g->log_id;
+    if (ok)
+        memcpy(g->log_id, id, strlen(id) + 1);
+    else if (rc == SQLITE_ROW || rc == SQLITE_DONE)
+        sql_code_error(SQLITE_CORRUPT, "the database has no log id", e);
+    else
+        dbconn_error(&g->writer.c, rc, e);
+    sqlite3_finalize(q);
+    return ok;
+}
+
+static bool open_database(store *g, error *e)
+{
+    if (!check_file(g, e) || !make_file(g, e) || !writer_open(g, e) || !read_log_id(g, e))
+        return false;
+    atomic_store(&g->head, g->writer.log.head);
+    atomic_store(&g->oldest, g->writer.log.oldest);
+    return true;
+}
+
+static bool start_threads(store *g, error *e)
+{
+    static const registry_hooks hooks = {writer_sweep, reader_run, reader_reject};
+    if (!task_pool_start(&g->pool, g->cfg.readers, "sql-reader")) {
+        error_clear(e);
+        return error_set(e, ERR_INTERNAL_ERROR, "no thread could be started");
+    }
+    if (registry_start(&g->registry, &g->pool, &hooks, g, e)) {
+        if (writer_start(g, e))
+            return true;
+        registry_stop(&g->registry);
+    }
+    task_pool_stop(&g->pool);
+    return false;
+}
+
+static engine *store_open(const engine_config *cfg, error *e)
+{
+    store *g = copy_config(cfg, e);
+    if (!g)
+        return NULL;
+    error_clear(e);
+    g->lock_fd = lockfile_take(g->cfg.dir, e);
+    if (g->lock_fd >= 0) {
+        readers_init(&g->readers);
+        if (open_database(g, e) && start_threads(g, e))
+            return &g->base;
+        writer_close(g);
+        readers_close(&g->readers);
+        lockfile_release(g->lock_fd);
+    }
+    free_config(g);
+    return NULL;
+}
+
+static void store_close(engine *base, int64_t grace_us)
+{
+    store *g = own(base);
+    registry_shut(&g->registry);
+    writer_shut(g);
+    registry_drain(&g->registry, clock_mono_us() + grace_us);
+    writer_stop(g);
+    registry_stop(&g->registry);
+    task_pool_stop(&g->pool);
+    readers_close(&g->readers);
+    int rc =
+        sqlite3_wal_checkpoint_v2(g->writer.c.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (rc != SQLITE_OK)
+        log_warn("checkpoint_failed", "%s", sqlite3_errmsg(g->writer.c.db));
+    writer_close(g);
+    lockfile_release(g->lock_fd);
+    free_config(g);
+}
+
+/* ---- small facts ------------------------------------------------------------------------------
+ */
+
+static bool with_meta(store *g, const char *sql, const char *key, const void *bytes, size_t n,
+                      bool (*use)(sqlite3_stmt *, void *), void *arg, error *e)
+{
+    dbconn c;
+    if (!dbconn_open(&c, g->path, g->cfg.vfs, DBCONN_WRITER, &g->cfg, e))
+        return false;
+    char name[128];
+    snprintf(name, sizeof name, "daemon.%s", key);
+    sqlite3_stmt *q = dbconn_prepare_own(&c, sql, e);
+    bool ok = q != NULL;
+    if (ok) {
+        sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
+        if (bytes)
+            sqlite3_bind_blob64(q, 2, bytes, n, SQLITE_STATIC);
+        int rc = sqlite3_step(q);
+        ok = rc == SQLITE_ROW || rc == SQLITE_DONE || dbconn_error(&c, rc, e);
+        if (ok && rc == SQLITE_ROW && use)
+            ok = use(q, arg);
+    }
+    sqlite3_finalize(q);
+    dbconn_close(&c);
+    return ok;
+}
+
+static bool store_meta_set(engine *g, const char *key, const void *bytes, size_t n, error *e)
+{
+    return with_meta(own(g), "INSERT OR REPLACE INTO _rustydb_meta VALUES(?1, ?2)", key,
+                     n ? bytes : "", n, NULL, NULL, e);
+}
+
+typedef struct meta_out {
+    void *out;
+    size_t room;
+    long n;
+    error *e;
+} meta_out;
+
+static bool take_meta(sqlite3_stmt *q, void *arg)
+{
+    meta_out *m = arg;
+    const void *p = sqlite3_column_blob(q, 0);
+    size_t n = (size_t)sqlite3_column_bytes(q, 0);
+    if (n > m->room) {
+        error_clear(m->e);
+        return error_set(m->e, ERR_MESSAGE_TOO_BIG, "the stored fact has %zu bytes", n);
+    }
+    if (n)
+        memcpy(m->out, p, n);
+    m->n = (long)n;
+    return true;
+}
+
+static long store_meta_get(engine *g, const char *key, void *out, size_t room, error *e)
+{
+    meta_out m = {out, room, -1, e};
+    error_clear(e);
+    if (!with_meta(own(g), "SELECT value FROM _rustydb_meta WHERE key = ?1", key, NULL, 0,
+                   take_meta, &m, e))
+        return -1;
+    return m.n;
+}
+
+const engine_ops sqlite_engine_ops = {
+    .name = "sqlite",
+    .open = store_open,
+    .close = store_close,
+    .submit = store_submit,
+    .resume = store_resume,
+    .cancel = store_cancel,
+    .cancel_id = store_cancel_id,
+    .stats_get = store_stats,
+    .version = store_version,
+    .log_open = store_log_open,
+    .log_close = store_log_close,
+    .log_bounds = store_log_bounds,
+    .log_read = store_log_read,
+    .log_table = store_log_table,
+    .meta_set = store_meta_set,
+    .meta_get = store_meta_get,
+};

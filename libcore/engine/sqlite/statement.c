@@ -1,0 +1,232 @@
+/* Clients' statements: preparing exactly one, keeping it, binding its parameters. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/sqlite/dbconn.h"
+#include "engine/sqlite/sqltext.h"
+
+static bool no_memory(error *e)
+{
+    return error_set(e, ERR_INTERNAL_ERROR, "out of memory");
+}
+
+static bool is_dml(const char *sql)
+{
+    static const char *const words[] = {"INSERT", "UPDATE", "DELETE", "REPLACE", "WITH"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (sql_starts_with(sql, words[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool describe(dbconn *c, statement *s, const char *sql)
+{
+    s->readonly = sqlite3_stmt_readonly(s->stmt) || sqlite3_stmt_isexplain(s->stmt);
+    s->dml = !s->readonly && is_dml(sql);
+    s->schema = c->guard.schema;
+    s->needs_writer = c->guard.needs_writer;
+    s->control = c->guard.control;
+    s->ddl = c->guard.ddl;
+    s->ddl_table = c->guard.ddl_table;
+    c->guard.ddl_table = NULL;
+    return true;
+}
+
+static bool check_tail(const char *sql, const char *tail, error *e)
+{
+    const char *rest = sql_skip_empty(tail);
+    if (!*rest)
+        return true;
+    error_set(e, ERR_QUERY_ERROR, "there is more than one statement");
+    e->position = rest - sql;
+    return error_hint(e, "Send several statements as a batch.");
+}
+
+static void keep(dbconn *c, statement *s, const char *sql, size_t len)
+{
+    if (c->cache_max <= 0 || len > DBCONN_CACHED_SQL_MAX || c->guard.no_cache)
+        return;
+    s->sql = mem_strndup(sql, len);
+    s->len = len;
+    if (!s->sql)
+        return;
+    if (!map_put(&c->cache, sql, len, s, NULL)) {
+        mem_free(s->sql);
+        s->sql = NULL;
+        return;
+    }
+    list_prepend(&c->lru, &s->lru);
+}
+
+static void drop_from_cache(dbconn *c, statement *s)
+{
+    if (!s->sql)
+        return;
+    map_take(&c->cache, s->sql, s->len);
+    list_unlink(&s->lru);
+    mem_free(s->sql);
+    s->sql = NULL;
+}
+
+static void statement_end(statement *s)
+{
+    sqlite3_finalize(s->stmt);
+    mem_free(s->ddl_table);
+    mem_free(s);
+}
+
+static statement *prepare_new(dbconn *c, const char *sql, size_t len, error *e)
+{
+    statement *s = mem_zalloc(sizeof *s);
+    if (!s) {
+        no_memory(e);
+        return NULL;
+    }
+    list_init(&s->lru);
+    const char *tail = NULL;
+    guard_reset(&c->guard);
+    c->guard.client = true;
+    int rc =
+        sqlite3_prepare_v3(c->db, sql, (int)len + 1, SQLITE_PREPARE_PERSISTENT, &s->stmt, &tail);
+    c->guard.client = false;
+    bool ok = rc == SQLITE_OK || dbconn_error(c, rc, e);
+    if (ok && !s->stmt) {
+        error_clear(e);
+        ok = error_set(e, ERR_QUERY_ERROR, "the statement is empty");
+    }
+    if (ok && check_tail(sql, tail, e) && describe(c, s, sql)) {
+        keep(c, s, sql, len);
+        return s;
+    }
+    statement_end(s);
+    return NULL;
+}
+
+statement *dbconn_prepare(dbconn *c, const char *sql, bool in_tx, error *e)
+{
+    size_t len = strlen(sql);
+    statement *s = map_get(&c->cache, sql, len);
+    c->guard.in_tx = in_tx;
+    if (s) {
+        guard_reset(&c->guard);
+        list_unlink(&s->lru);
+        list_prepend(&c->lru, &s->lru);
+        return s;
+    }
+    error_clear(e);
+    if (len > 16 << 20) {
+        error_set(e, ERR_MESSAGE_TOO_BIG, "the statement is longer than 16 MiB");
+        return NULL;
+    }
+    return prepare_new(c, sql, len, e);
+}
+
+void dbconn_release(dbconn *c, statement *s)
+{
+    c->guard.client = false;
+    sqlite3_reset(s->stmt);
+    if (!s->sql) {
+        statement_end(s);
+        return;
+    }
+    sqlite3_clear_bindings(s->stmt);
+    while (c->cache.count > (size_t)c->cache_max) {
+        statement *oldest = list_entry(c->lru.prev, statement, lru);
+        drop_from_cache(c, oldest);
+        statement_end(oldest);
+    }
+}
+
+/* ---- parameters -------------------------------------------------------------------------------
+ */
+
+static int bind_value(sqlite3_stmt *s, int at, const value *v)
+{
+    switch (v->type) {
+    case VALUE_INT:
+        return sqlite3_bind_int64(s, at, v->i);
+    case VALUE_REAL:
+        return sqlite3_bind_double(s, at, v->d);
+    case VALUE_TEXT:
+        return sqlite3_bind_text64(s, at, v->len ? v->p : "", v->len, SQLITE_STATIC, SQLITE_UTF8);
+    case VALUE_BLOB:
+        return sqlite3_bind_blob64(s, at, v->len ? v->p : "", v->len, SQLITE_STATIC);
+    default:
+        return sqlite3_bind_null(s, at);
+    }
+}
+
+static bool bind_at(dbconn *c, statement *s, int at, const value *v, error *e)
+{
+    int rc = bind_value(s->stmt, at, v);
+    return rc == SQLITE_OK || dbconn_error(c, rc, e);
+}
+
+static bool bind_positional(dbconn *c, statement *s, const engine_stmt *from, error *e)
+{
+    int wanted = sqlite3_bind_parameter_count(s->stmt);
+    if (wanted != from->n_params) {
+        error_clear(e);
+        return error_set(e, ERR_QUERY_ERROR, "the statement has %d parameter%s, %d %s given",
+                         wanted, wanted == 1 ? "" : "s", from->n_params,
+                         from->n_params == 1 ? "was" : "were");
+    }
+    for (int i = 0; i < wanted; i++) {
+        if (!bind_at(c, s, i + 1, &from->params[i], e))
+            return false;
+    }
+    return true;
+}
+
+static const value *find_named(const engine_stmt *from, const char *name)
+{
+    for (int i = 0; i < from->n_params; i++) {
+        if (strcmp(from->names[i], name) == 0)
+            return &from->params[i];
+    }
+    return NULL;
+}
+
+static bool all_exist(statement *s, const engine_stmt *from, error *e)
+{
+    int n = sqlite3_bind_parameter_count(s->stmt);
+    for (int i = 0; i < from->n_params; i++) {
+        bool found = false;
+        for (int at = 1; at <= n && !found; at++) {
+            const char *name = sqlite3_bind_parameter_name(s->stmt, at);
+            found = name && strcmp(name + 1, from->names[i]) == 0;
+        }
+        if (!found) {
+            error_clear(e);
+            return error_set(e, ERR_QUERY_ERROR, "the statement has no parameter named \"%s\"",
+                             from->names[i]);
+        }
+    }
+    return true;
+}
+
+static bool bind_named(dbconn *c, statement *s, const engine_stmt *from, error *e)
+{
+    int n = sqlite3_bind_parameter_count(s->stmt);
+    for (int at = 1; at <= n; at++) {
+        const char *name = sqlite3_bind_parameter_name(s->stmt, at);
+        const value *v = name && *name != '?' ? find_named(from, name + 1) : NULL;
+        if (v && bind_at(c, s, at, v, e))
+            continue;
+        if (v)
+            return false;
+        error_clear(e);
+        if (name && *name != '?')
+            return error_set(e, ERR_QUERY_ERROR, "no value was given for the parameter \"%s\"",
+                             name);
+        error_set(e, ERR_QUERY_ERROR, "parameter %d of the statement has no name", at);
+        return error_hint(e, "Give the parameters as an array, or name all of them.");
+    }
+    return all_exist(s, from, e);
+}
+
+bool dbconn_bind(dbconn *c, statement *s, const engine_stmt *from, error *e)
+{
+    return from->names ? bind_named(c, s, from, e) : bind_positional(c, s, from, e);
+}

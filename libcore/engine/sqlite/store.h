@@ -1,0 +1,209 @@
+/* The embedded engine's structures: the store (one database folder), its writer, its readers.
+ *
+ *   submit -> registry -> reader pool task  -> sink
+ *                      -> writer's queue    -> group -> commit -> sinks
+ *
+ * Lock order: registry.lock, readers.lock or writer.lock (never two of these at once), then the
+ * pool's own lock. No lock is held while a sink is called. */
+#ifndef ENGINE_SQLITE_STORE_H
+#define ENGINE_SQLITE_STORE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "engine/engine_ops.h"
+#include "engine/sqlite/capture.h"
+#include "engine/sqlite/changelog.h"
+#include "engine/sqlite/dbconn.h"
+#include "engine/sqlite/registry.h"
+
+typedef struct store store;
+
+/* ---- reading ----------------------------------------------------------------------------------
+ */
+
+/* A reader connection and the job it streams. */
+typedef struct reader_conn {
+    dbconn c;
+    list link;     /* readers.idle */
+    statement *s;  /* that runs; NULL between statements */
+    int n_columns; /* of s, once it was stepped */
+    bool stepped;  /* s was stepped: its columns were given */
+    bool begun;    /* the sink's begin was called */
+    engine_summary sum;
+} reader_conn;
+
+typedef struct readers {
+    pthread_mutex_t lock; /* guards the three below, and job.run of jobs that wait here */
+    list idle;            /* reader_conn.link, most recently used first */
+    list waiting;         /* job.link: for a connection */
+    int opened;
+    atomic_int queued; /* jobs submitted whose first slice has not run */
+} readers;
+
+/* ---- writing ----------------------------------------------------------------------------------
+ */
+
+enum {
+    GROUP_MAX = 256,     /* jobs in one commit */
+    GROUP_US = 5000,     /* a group that ran so long takes no more */
+    EVICT_US = 50000,    /* a statement that runs so long leaves its group and runs alone */
+    REPLAYS_MAX = 3,     /* of one group; then one transaction per job */
+    PRUNE_STEP = 512,    /* events between looks at retention */
+    PRUNE_BATCH = 5000,  /* records pruned in one idle transaction */
+    ENDED_KEPT = 64,     /* ended transactions whose end is remembered */
+    ALONE_BUSY_MS = 250, /* patience of VACUUM and checkpoints with readers */
+};
+
+typedef enum held_state {
+    HELD_OK,     /* ran; answered when the group is committed */
+    HELD_FAILED, /* its error is known; nothing of it is in the transaction */
+    HELD_LATER,  /* to be run by itself after the group */
+} held_state;
+
+/* A job in the group. */
+typedef struct held {
+    job *job;
+    held_state state;
+    int index; /* HELD_FAILED: of the statement */
+    error err; /* HELD_FAILED */
+} held;
+
+/* The interactive transaction that has the writer. */
+typedef struct open_tx {
+    char id[33];
+    int64_t opened_us, last_us; /* monotonic; last_us: when its last statement ended */
+} open_tx;
+
+typedef struct ended_tx {
+    char id[33];
+    const char *why; /* a literal */
+} ended_tx;
+
+typedef struct writer {
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards the queues and flags up to idle */
+    pthread_cond_t work;
+    list queue;    /* job.link */
+    list tx_queue; /* job.link: JOB_TX_QUERY, JOB_TX_COMMIT, JOB_TX_ROLLBACK */
+    int queued;    /* in both */
+    bool closing;  /* an open transaction is to be rolled back */
+    bool stop;
+    bool idle; /* the thread waits for work */
+
+    /* the thread's own */
+    dbconn c;
+    capture cap;
+    changelog log;
+    sqlite3_stmt *begin, *commit, *rollback, *savepoint, *release, *rollback_to, *version;
+    int64_t schema_version; /* that cap's tables are of */
+    bool reread;            /* the log's head is not known: read it before anything else */
+    held group[GROUP_MAX];
+    int n;
+    int replays;
+    open_tx tx;
+    ended_tx ended[ENDED_KEPT];
+    int next_ended;
+} writer;
+
+/* ---- the store --------------------------------------------------------------------------------
+ */
+
+struct store {
+    engine base;
+    engine_config cfg; /* strings owned */
+    char *path;        /* of the database file */
+    int lock_fd;
+    char version[32]; /* "SQLite 3.40.1" */
+    char log_id[40];
+    registry registry;
+    task_pool pool;
+    readers readers;
+    writer writer;
+    atomic_llong head, oldest; /* of the committed log */
+    atomic_llong n_reads, n_writes, n_errors, n_commits, n_commit_statements;
+    atomic_int n_open_tx;
+};
+
+/* Ends a job: the registry forgets it, the sink is told. e: NULL on success; statements: how many
+ * ended well, for the statistics. Any engine thread, exactly once per job. */
+void job_finish(store *g, job *j, int index, const error *e);
+/* Ends a job that was asked to stop before it ran. */
+void job_stopped(store *g, job *j);
+
+/* reader.c */
+void readers_init(readers *r);
+void readers_close(readers *r); /* no job may be left */
+/* Counts a job that will wait for a reader; false when there are too many. */
+bool reader_reserve(store *g);
+task_result reader_run(task *t);
+/* Ends a job with its cancel code as the error. */
+task_result reader_reject(task *t);
+
+/* writer.c */
+bool writer_open(store *g, error *e); /* connection, tables, log; no thread yet */
+bool writer_start(store *g, error *e);
+void writer_stop(store *g);  /* ends the thread; the queues are empty by now */
+void writer_close(store *g); /* also half-open */
+/* False when the queue is full. */
+bool writer_push(store *g, job *j);
+void writer_shut(store *g);             /* an open transaction is rolled back */
+void writer_sweep(void *store_arg);     /* registry's callback */
+job *writer_pop(writer *w, list *from); /* the caller holds writer.lock */
+
+/* transaction.c: the writer's one transaction. */
+bool txn_begin(store *g, error *e);
+/* Commits and publishes the head. On failure everything is rolled back. */
+bool txn_commit(store *g, int statements, error *e);
+void txn_rollback(store *g);
+/* SQLite has rolled everything back by itself, or there was nothing. */
+static inline bool txn_lost(const store *g)
+{
+    return sqlite3_get_autocommit(g->writer.c.db) != 0;
+}
+bool txn_prune(store *g, int64_t max, error *e); /* opens and commits its own */
+
+/* exec.c: statements on the writer's connection, inside the open transaction. */
+typedef enum exec_mode {
+    EXEC_AUTO, /* commits with the group; deferred constraints must hold at its end */
+    EXEC_TX,   /* part of a longer transaction of the client's */
+} exec_mode;
+bool exec_statement(store *g, job *j, int index, exec_mode mode, engine_summary *sum, error *e);
+bool exec_atomic(store *g, job *j, int *index, error *e);
+bool exec_rows(store *g, job *j, engine_summary *sum, error *e);
+/* VACUUM and wal_checkpoint: outside any transaction. */
+bool exec_alone(store *g, job *j, int index, engine_summary *sum, error *e);
+/* Drops temporary objects that the client's transaction made. */
+bool exec_drop_temp(store *g, error *e);
+/* CONFLICT while a deferred foreign key is violated. */
+bool exec_deferred_ok(store *g, error *e);
+/* The job's own view of a sink: begin the first time, restart afterwards. */
+void exec_begin(job *j);
+
+/* ddl.c: what a schema statement did, as records. */
+typedef struct ddl_change {
+    ddl_kind kind;
+    shape *before;
+    int64_t root, version;
+} ddl_change;
+bool ddl_before(store *g, const statement *s, ddl_change *d, error *e);
+bool ddl_after(store *g, const statement *s, const char *sql, ddl_change *d, error *e);
+void ddl_free(ddl_change *d);
+
+/* tx.c: interactive transactions. */
+void tx_run(store *g, job *begin);
+void tx_refuse(store *g, job *j); /* there is no such transaction */
+
+/* log_reader.c */
+log_reader *store_log_open(engine *g, error *e);
+void store_log_close(log_reader *r);
+bool store_log_bounds(log_reader *r, log_bounds *out, error *e);
+int store_log_read(log_reader *r, int64_t after, int max,
+                   bool (*each)(void *arg, const log_record *rec), void *arg, error *e);
+const table_shape *store_log_table(log_reader *r, const char *table, error *e);
+
+/* lockfile.c */
+int lockfile_take(const char *dir, error *e); /* a descriptor, -1 with CONFLICT or READ_ONLY */
+void lockfile_release(int fd);
+
+#endif

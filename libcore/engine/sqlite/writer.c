@@ -1,0 +1,505 @@
+/* The writer thread: takes jobs from its queue, groups what can share a commit, recovers when one
+ * of them takes the whole transaction down, runs alone what must be alone. */
+#include "engine/sqlite/store.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "engine/sqlite/sqltext.h"
+
+/* ---- the queue --------------------------------------------------------------------------------
+ */
+
+static bool of_tx(const job *j)
+{
+    return j->kind == JOB_TX_QUERY || j->kind == JOB_TX_COMMIT || j->kind == JOB_TX_ROLLBACK;
+}
+
+/* Must not share a transaction with others. */
+static bool is_alone(const job *j)
+{
+    if (j->kind == JOB_TX_BEGIN || j->kind == JOB_CHECKPOINT)
+        return true;
+    if (j->kind != JOB_QUERY && j->kind != JOB_BATCH)
+        return false;
+    for (int i = 0; i < j->n_stmts; i++) {
+        if (sql_guess_route(j->stmts[i].sql) == ROUTE_ALONE)
+            return true;
+    }
+    return false;
+}
+
+bool writer_push(store *g, job *j)
+{
+    writer *w = &g->writer;
+    pthread_mutex_lock(&w->lock);
+    bool room = w->queued < g->cfg.max_queue;
+    bool marked = false;
+    if (room) {
+        list_append(of_tx(j) ? &w->tx_queue : &w->queue, &j->link);
+        w->queued++;
+        marked = atomic_load(&j->cancel) != ERR_NONE;
+        if (w->idle)
+            pthread_cond_signal(&w->work);
+    }
+    pthread_mutex_unlock(&w->lock);
+    if (marked) /* it was asked to stop before it was here to be found */
+        registry_kick(&g->registry);
+    return room;
+}
+
+job *writer_pop(writer *w, list *from)
+{
+    list *first = list_pop(from);
+    if (!first)
+        return NULL;
+    w->queued--;
+    return list_entry(first, job, link);
+}
+
+void writer_sweep(void *store_arg)
+{
+    store *g = store_arg;
+    writer *w = &g->writer;
+    list stopped;
+    list_init(&stopped);
+    pthread_mutex_lock(&w->lock);
+    list *const queues[] = {&w->queue, &w->tx_queue};
+    for (int q = 0; q < 2; q++) {
+        list_each_safe(it, queues[q])
+        {
+            if (atomic_load(&list_entry(it, job, link)->cancel) == ERR_NONE)
+                continue;
+            list_unlink(it);
+            list_append(&stopped, it);
+            w->queued--;
+        }
+    }
+    pthread_mutex_unlock(&w->lock);
+    for (list *it; (it = list_pop(&stopped));)
+        job_stopped(g, list_entry(it, job, link));
+}
+
+void writer_shut(store *g)
+{
+    pthread_mutex_lock(&g->writer.lock);
+    g->writer.closing = true;
+    pthread_cond_signal(&g->writer.work);
+    pthread_mutex_unlock(&g->writer.lock);
+}
+
+/* When retention may have something to do: microseconds from now, -1: not by itself. */
+static int64_t prune_wait(const store *g)
+{
+    const changelog *l = &g->writer.log;
+    if (changelog_can_prune(l, &g->cfg))
+        return 0;
+    if (g->cfg.log_max_age_us <= 0 || l->oldest >= l->head || l->oldest_time == INT64_MAX)
+        return -1;
+    int64_t left = l->oldest_time + g->cfg.log_max_age_us - clock_wall_us();
+    return left < 1000 ? 1000 : left < 60000000 ? left : 60000000;
+}
+
+static void wait_locked(writer *w, int64_t us)
+{
+    w->idle = true;
+    if (us < 0) {
+        pthread_cond_wait(&w->work, &w->lock);
+    } else {
+        int64_t at = clock_mono_us() + us;
+        struct timespec until = {at / 1000000, at % 1000000 * 1000};
+        pthread_cond_timedwait(&w->work, &w->lock, &until);
+    }
+    w->idle = false;
+}
+
+/* The next job; NULL when there is none and the thread is to end, or has time for pruning. */
+static job *next_job(store *g, bool *stop)
+{
+    writer *w = &g->writer;
+    pthread_mutex_lock(&w->lock);
+    job *j;
+    for (;;) {
+        j = writer_pop(w, &w->tx_queue);
+        if (!j)
+            j = writer_pop(w, &w->queue);
+        *stop = w->stop;
+        if (j || *stop)
+            break;
+        int64_t us = prune_wait(g);
+        if (us == 0)
+            break;
+        wait_locked(w, us);
+    }
+    pthread_mutex_unlock(&w->lock);
+    return j;
+}
+
+/* One more for the group; NULL when none waits or the next one must be alone. */
+static job *next_for_group(writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    job *j = NULL;
+    if (!list_empty(&w->queue) && !is_alone(list_entry(w->queue.next, job, link)))
+        j = writer_pop(w, &w->queue);
+    pthread_mutex_unlock(&w->lock);
+    return j;
+}
+
+/* ---- running one job in the open transaction --------------------------------------------------
+ */
+
+/* Statements on their own: an error of one leaves the others. False when the transaction is gone,
+ * or the job must leave the group. */
+static bool run_batch(store *g, job *j, error *e)
+{
+    for (int i = 0; i < j->n_stmts; i++) {
+        engine_summary sum;
+        bool ok = exec_statement(g, j, i, EXEC_AUTO, &sum, e);
+        if (ok) {
+            j->sink->ops->end(j->sink, i, &sum);
+        } else if (txn_lost(g) || g->writer.c.evicted || atomic_load(&j->cancel) != ERR_NONE) {
+            return false;
+        } else {
+            j->sink->ops->failed(j->sink, i, e);
+        }
+    }
+    return true;
+}
+
+static bool run_one(store *g, job *j, int *index, error *e)
+{
+    engine_summary sum;
+    *index = 0;
+    switch (j->kind) {
+    case JOB_BATCH:
+        return run_batch(g, j, e);
+    case JOB_ATOMIC:
+        return exec_atomic(g, j, index, e);
+    case JOB_INSERT_ROWS:
+        if (!exec_rows(g, j, &sum, e))
+            return false;
+        break;
+    default:
+        if (!exec_statement(g, j, 0, EXEC_AUTO, &sum, e))
+            return false;
+    }
+    j->sink->ops->end(j->sink, 0, &sum);
+    return true;
+}
+
+/* Runs a job of the group and notes what became of it. */
+static void run_held(store *g, held *h)
+{
+    writer *w = &g->writer;
+    exec_begin(h->job);
+    w->c.evicted = false;
+    w->c.evict_at = w->n > 1 ? clock_mono_us() + EVICT_US : 0;
+    bool ok = run_one(g, h->job, &h->index, &h->err);
+    w->c.evict_at = 0;
+    if (ok) {
+        h->state = HELD_OK;
+        return;
+    }
+    bool batch = h->job->kind == JOB_BATCH;
+    bool stopped = atomic_load(&h->job->cancel) != ERR_NONE;
+    h->state = !stopped && (w->c.evicted || batch) ? HELD_LATER : HELD_FAILED;
+    if (batch && !txn_lost(g)) /* its earlier statements are in there */
+        txn_rollback(g);
+}
+
+/* The transaction is gone with everything in it: runs again what was good, without the culprit. */
+static void recover(store *g)
+{
+    writer *w = &g->writer;
+    while (txn_lost(g)) {
+        error e;
+        txn_rollback(g); /* forgets what was known of it */
+        bool begun = ++w->replays <= REPLAYS_MAX && txn_begin(g, &e);
+        for (int i = 0; i < w->n; i++) {
+            held *h = &w->group[i];
+            if (h->state != HELD_OK)
+                continue;
+            if (!begun)
+                h->state = HELD_LATER;
+            else
+                run_held(g, h);
+            if (begun && txn_lost(g))
+                break;
+        }
+        if (!begun)
+            return;
+    }
+}
+
+/* ---- groups -----------------------------------------------------------------------------------
+ */
+
+static void run_by_itself(store *g, job *j);
+
+static void answer_group(store *g)
+{
+    writer *w = &g->writer;
+    for (int i = 0; i < w->n; i++) {
+        held *h = &w->group[i];
+        if (h->state != HELD_LATER)
+            job_finish(g, h->job, h->index, h->state == HELD_OK ? NULL : &h->err);
+    }
+    int later = 0;
+    for (int i = 0; i < w->n; i++) {
+        if (w->group[i].state == HELD_LATER)
+            w->group[later++].job = w->group[i].job;
+    }
+    for (int i = 0; i < later; i++)
+        run_by_itself(g, w->group[i].job);
+}
+
+static void commit_group(store *g)
+{
+    writer *w = &g->writer;
+    int statements = 0;
+    error e;
+    for (int i = 0; i < w->n; i++) {
+        if (w->group[i].state == HELD_OK)
+            statements += w->group[i].job->n_stmts > 0 ? w->group[i].job->n_stmts : 1;
+    }
+    if (!txn_lost(g) && !txn_commit(g, statements, &e)) {
+        for (int i = 0; i < w->n; i++) {
+            held *h = &w->group[i];
+            if (h->state == HELD_OK) {
+                h->state = HELD_FAILED;
+                h->index = 0;
+                h->err = e;
+            }
+        }
+    }
+    answer_group(g);
+}
+
+static bool prune_due(const store *g)
+{
+    const changelog *l = &g->writer.log;
+    return l->head - l->pruned_at >= PRUNE_STEP && changelog_can_prune(l, &g->cfg);
+}
+
+static void run_group(store *g, job *first)
+{
+    writer *w = &g->writer;
+    error e;
+    if (prune_due(g) && !txn_prune(g, 2 * (w->log.head - w->log.pruned_at), &e))
+        log_warn("prune_failed", "%s", e.message);
+    if (!txn_begin(g, &e)) {
+        job_finish(g, first, 0, &e);
+        return;
+    }
+    int64_t until = clock_mono_us() + GROUP_US;
+    w->n = w->replays = 0;
+    for (job *j = first; j; j = next_for_group(w)) {
+        held *h = &w->group[w->n++];
+        h->job = j;
+        run_held(g, h);
+        recover(g);
+        if (txn_lost(g) || w->n == GROUP_MAX || clock_mono_us() >= until)
+            break;
+    }
+    commit_group(g);
+}
+
+/* ---- alone ------------------------------------------------------------------------------------
+ */
+
+/* One statement in a transaction of its own, or in none. */
+static bool run_separately(store *g, job *j, int i, engine_summary *sum, error *e)
+{
+    if (sql_guess_route(j->stmts[i].sql) == ROUTE_ALONE)
+        return exec_alone(g, j, i, sum, e);
+    if (!txn_begin(g, e))
+        return false;
+    if (exec_statement(g, j, i, EXEC_AUTO, sum, e))
+        return txn_commit(g, 1, e);
+    txn_rollback(g);
+    return false;
+}
+
+static void batch_by_itself(store *g, job *j)
+{
+    exec_begin(j);
+    for (int i = 0; i < j->n_stmts; i++) {
+        engine_summary sum;
+        error e;
+        if (run_separately(g, j, i, &sum, &e)) {
+            j->sink->ops->end(j->sink, i, &sum);
+        } else if (atomic_load(&j->cancel) != ERR_NONE) {
+            job_finish(g, j, i, &e);
+            return;
+        } else {
+            j->sink->ops->failed(j->sink, i, &e);
+        }
+    }
+    job_finish(g, j, 0, NULL);
+}
+
+/* Truncates the WAL and brings the log to its retention. */
+static void checkpoint(store *g, job *j)
+{
+    writer *w = &g->writer;
+    error e;
+    bool ok = true;
+    exec_begin(j);
+    while (ok && changelog_can_prune(&w->log, &g->cfg) && atomic_load(&j->cancel) == ERR_NONE)
+        ok = txn_prune(g, PRUNE_BATCH, &e);
+    sqlite3_busy_timeout(w->c.db, ALONE_BUSY_MS);
+    int rc = ok ? sqlite3_wal_checkpoint_v2(w->c.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL)
+                : SQLITE_OK;
+    if (rc != SQLITE_OK)
+        ok = dbconn_error(&w->c, rc, &e);
+    if ((rc & 0xff) == SQLITE_BUSY)
+        error_hint(&e, "Statements that read are under way; try again when they have ended.");
+    sqlite3_busy_timeout(w->c.db, DBCONN_BUSY_MS);
+    job_finish(g, j, 0, ok ? NULL : &e);
+}
+
+static void run_by_itself(store *g, job *j)
+{
+    writer *w = &g->writer;
+    error e;
+    int index = 0;
+    if (j->kind == JOB_BATCH) {
+        batch_by_itself(g, j);
+        return;
+    }
+    exec_begin(j);
+    w->c.evicted = false;
+    if (j->kind == JOB_QUERY && sql_guess_route(j->stmts[0].sql) == ROUTE_ALONE) {
+        engine_summary sum;
+        bool ok = exec_alone(g, j, 0, &sum, &e);
+        if (ok)
+            j->sink->ops->end(j->sink, 0, &sum);
+        job_finish(g, j, 0, ok ? NULL : &e);
+        return;
+    }
+    bool ok = txn_begin(g, &e);
+    if (ok && !run_one(g, j, &index, &e)) {
+        txn_rollback(g);
+        ok = false;
+    } else if (ok) {
+        ok = txn_commit(g, j->n_stmts > 0 ? j->n_stmts : 1, &e);
+    }
+    job_finish(g, j, index, ok ? NULL : &e);
+}
+
+/* ---- the thread -------------------------------------------------------------------------------
+ */
+
+static void run_job(store *g, job *j)
+{
+    if (atomic_load(&j->cancel) != ERR_NONE)
+        job_stopped(g, j);
+    else if (of_tx(j))
+        tx_refuse(g, j);
+    else if (j->kind == JOB_TX_BEGIN)
+        tx_run(g, j);
+    else if (j->kind == JOB_CHECKPOINT)
+        checkpoint(g, j);
+    else if (is_alone(j))
+        run_by_itself(g, j);
+    else
+        run_group(g, j);
+}
+
+static void *write_main(void *arg)
+{
+    store *g = arg;
+    for (;;) {
+        bool stop;
+        error e;
+        job *j = next_job(g, &stop);
+        if (j) {
+            run_job(g, j);
+        } else if (stop) {
+            return NULL;
+        } else if (!txn_prune(g, PRUNE_BATCH, &e)) {
+            log_warn("prune_failed", "%s", e.message);
+            pthread_mutex_lock(&g->writer.lock);
+            wait_locked(&g->writer, 1000000);
+            pthread_mutex_unlock(&g->writer.lock);
+        }
+    }
+}
+
+/* ---- opening and closing ----------------------------------------------------------------------
+ */
+
+static bool prepare_own(writer *w, error *e)
+{
+    const struct {
+        sqlite3_stmt **to;
+        const char *sql;
+    } all[] = {
+        {&w->begin, "BEGIN IMMEDIATE"},
+        {&w->commit, "COMMIT"},
+        {&w->rollback, "ROLLBACK"},
+        {&w->savepoint, "SAVEPOINT _rustydb_s"},
+        {&w->release, "RELEASE _rustydb_s"},
+        {&w->rollback_to, "ROLLBACK TO _rustydb_s"},
+        {&w->version, "PRAGMA schema_version"},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        *all[i].to = dbconn_prepare_own(&w->c, all[i].sql, e);
+        if (!*all[i].to)
+            return false;
+    }
+    return true;
+}
+
+bool writer_open(store *g, error *e)
+{
+    writer *w = &g->writer;
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->work, &attr);
+    pthread_condattr_destroy(&attr);
+    list_init(&w->queue);
+    list_init(&w->tx_queue);
+    w->cap.file = -1;
+    return dbconn_open(&w->c, g->path, g->cfg.vfs, DBCONN_WRITER, &g->cfg, e) &&
+           changelog_create(&w->c, e) && changelog_open(&w->log, &w->c, e) && prepare_own(w, e) &&
+           capture_open(&w->cap, &w->c, g->cfg.dir, e);
+}
+
+bool writer_start(store *g, error *e)
+{
+    if (pthread_create(&g->writer.thread, NULL, write_main, g) != 0) {
+        error_clear(e);
+        return error_set(e, ERR_INTERNAL_ERROR, "no thread could be started");
+    }
+    pthread_setname_np(g->writer.thread, "sql-writer");
+    return true;
+}
+
+void writer_stop(store *g)
+{
+    writer *w = &g->writer;
+    pthread_mutex_lock(&w->lock);
+    w->stop = true;
+    pthread_cond_signal(&w->work);
+    pthread_mutex_unlock(&w->lock);
+    pthread_join(w->thread, NULL);
+}
+
+void writer_close(store *g)
+{
+    writer *w = &g->writer;
+    capture_close(&w->cap);
+    changelog_close(&w->log);
+    sqlite3_stmt *own[] = {w->begin,   w->commit,      w->rollback, w->savepoint,
+                           w->release, w->rollback_to, w->version};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        sqlite3_finalize(own[i]);
+    dbconn_close(&w->c);
+    pthread_cond_destroy(&w->work);
+    pthread_mutex_destroy(&w->lock);
+}
