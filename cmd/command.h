@@ -80,7 +80,7 @@ extern const int n_common_options;
 
 typedef struct command_usage {
     const char *synopsis;  /* what follows "rustydb NAME" */
-    const char *details;   /* paragraphs below the usage line, NULL: none */
+    const char *details;   /* paragraphs below the usage line, wrapped, NULL: none */
     const char *examples;  /* lines, NULL: none */
     const char *formats;   /* words that --format takes here, NULL: --format is refused */
     const option *options; /* NULL when n_options is 0 */

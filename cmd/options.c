@@ -73,6 +73,16 @@ static const option *find_letter(const command *self, char letter)
     return NULL;
 }
 
+/* The name as it is typed; good until the next call. */
+static const char *shown(const char *name)
+{
+    static char out[64];
+    snprintf(out, sizeof out, "%s", name);
+    for (char *c = out; *c; c++)
+        *c = *c == '_' ? '-' : *c;
+    return out;
+}
+
 static bool is_common(const option *o)
 {
     return o >= common_options && o < common_options + n_common_options;
@@ -99,14 +109,15 @@ static int store_number(const parser *p, const option *o, const char *value, int
 {
     if (o->kind == OPTION_MS) {
         if (!units_parse_ms(value, to) || *to < 0)
-            return command_misuse(
-                p->self, "--%s takes a time such as 500ms, 5s or 2min, not \"%s\"", o->name, value);
+            return command_misuse(p->self,
+                                  "--%s takes a time such as 500ms, 5s or 2min, not \"%s\"",
+                                  shown(o->name), value);
         return GO_ON;
     }
     if (!units_parse_int(value, to) || *to < o->min || *to > o->max)
         return command_misuse(p->self,
                               "--%s takes a number from %" PRId64 " to %" PRId64 ", not \"%s\"",
-                              o->name, o->min, o->max, value);
+                              shown(o->name), o->min, o->max, value);
     return GO_ON;
 }
 
@@ -152,18 +163,15 @@ static int unknown_option(const parser *p, const char *word, size_t n)
     const char *near = nearest(name, nth_name, p->self);
     if (!near)
         return command_misuse(p->self, "there is no option --%s", name);
-    char shown[64];
-    snprintf(shown, sizeof shown, "%s", near);
-    for (char *c = shown; *c; c++)
-        *c = *c == '_' ? '-' : *c;
-    return command_misuse(p->self, "there is no option --%s; did you mean --%s?", name, shown);
+    return command_misuse(p->self, "there is no option --%s; did you mean --%s?", name,
+                          shown(near));
 }
 
 /* The word after the option is its value. */
 static int with_next_word(parser *p, const option *o)
 {
     if (p->at + 1 >= p->argc)
-        return command_misuse(p->self, "--%s needs its %s", o->name, o->arg);
+        return command_misuse(p->self, "--%s needs its %s", shown(o->name), o->arg);
     return store(p, o, p->argv[++p->at]);
 }
 
@@ -175,7 +183,7 @@ static int read_long(parser *p, const char *word)
         return unknown_option(p, word, n);
     if (word[n] == '=')
         return o->arg ? store(p, o, word + n + 1)
-                      : command_misuse(p->self, "--%s takes no value", o->name);
+                      : command_misuse(p->self, "--%s takes no value", shown(o->name));
     return o->arg ? with_next_word(p, o) : store(p, o, NULL);
 }
 

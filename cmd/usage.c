@@ -9,30 +9,41 @@ enum { NAME_MAX_BYTES = 64, OPTION_COLUMN = 30, WIDTH = 80 };
 /* ---- laying out -------------------------------------------------------------------------------
  */
 
-/* Prints text behind `at` columns, broken at spaces, further lines starting at OPTION_COLUMN. */
-static void wrap(FILE *out, int at, const char *text)
+/* Prints the words of text[0..n), further lines starting at column `indent`, where it is now. */
+static void wrap(FILE *out, int indent, const char *text, size_t n)
 {
-    if (at + 1 >= OPTION_COLUMN) {
-        fputc('\n', out);
-        at = 0;
-    }
-    fprintf(out, "%*s", OPTION_COLUMN - at, "");
-    int column = OPTION_COLUMN;
-    while (*text) {
-        int word = (int)strcspn(text, " ");
-        if (column > OPTION_COLUMN && column + 1 + word > WIDTH) {
-            fprintf(out, "\n%*s", OPTION_COLUMN, "");
-            column = OPTION_COLUMN;
-        } else if (column > OPTION_COLUMN) {
-            fputc(' ', out);
-            column++;
+    static const char blanks[] = " \n";
+    const char *end = text + n;
+    int column = indent;
+    while (text < end) {
+        int word = (int)strcspn(text, blanks);
+        if (word > end - text)
+            word = (int)(end - text);
+        if (column > indent && column + 1 + word > WIDTH) {
+            fprintf(out, "\n%*s", indent, "");
+            column = indent;
         }
-        fprintf(out, "%.*s", word, text);
-        column += word;
+        column += fprintf(out, "%s%.*s", column > indent ? " " : "", word, text);
         text += word;
-        text += strspn(text, " ");
+        text += strspn(text, blanks);
     }
     fputc('\n', out);
+}
+
+/* Paragraphs are set apart by empty lines; one that begins with a space stays as it is. */
+static void print_paragraphs(FILE *out, const char *text)
+{
+    while (*text) {
+        const char *end = strstr(text, "\n\n");
+        size_t n = end ? (size_t)(end - text) : strlen(text);
+        fputc('\n', out);
+        if (*text == ' ')
+            fprintf(out, "%.*s\n", (int)n, text);
+        else
+            wrap(out, 0, text, n);
+        text += n;
+        text += strspn(text, "\n");
+    }
 }
 
 static void dashed(char *to, size_t room, const char *name)
@@ -54,7 +65,12 @@ static void print_option(FILE *out, const option *o)
     int n = snprintf(left, sizeof left, "  %s--%s%s%s", letter, name, o->arg ? " " : "",
                      o->arg ? o->arg : "");
     fputs(left, out);
-    wrap(out, n, o->help);
+    if (n + 1 >= OPTION_COLUMN) {
+        fputc('\n', out);
+        n = 0;
+    }
+    fprintf(out, "%*s", OPTION_COLUMN - n, "");
+    wrap(out, OPTION_COLUMN, o->help, strlen(o->help));
 }
 
 /* Options that only make sense with a daemon to talk to. */
@@ -106,7 +122,7 @@ void usage_command(const command *self, FILE *out)
     fprintf(out, "rustydb %s: %s\n\nUsage: rustydb %s%s%s\n", self->name, self->summary, self->name,
             *u->synopsis ? " " : "", u->synopsis);
     if (u->details)
-        fprintf(out, "\n%s\n", u->details);
+        print_paragraphs(out, u->details);
     if (u->n_options)
         fputs("\nOptions:\n", out);
     for (int i = 0; i < u->n_options; i++)
