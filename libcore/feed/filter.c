@@ -258,7 +258,7 @@ static bool survives_trial(filter *f, error *e)
 
 filter *filter_new(filter_env *env, const table_shape *shape, const char *where, error *e)
 {
-    error own;
+    error own = {.code = ERR_NONE};
     e = e ? e : &own;
     error_clear(e);
     buf normal = BUF_INIT;

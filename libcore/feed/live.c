@@ -1,0 +1,282 @@
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "feed/state.h"
+
+enum { FLUSH_BYTES = 262144 }; /* frames of a stream that wait, at most: then they are sent */
+
+typedef enum outcome { GO_ON, NO_MEMORY, GAP_AHEAD } outcome;
+
+/* A read of the log under way. */
+typedef struct live_slice {
+    feed *f;
+    int64_t until_us;
+    int given;
+    outcome result;
+    int64_t next; /* GAP_AHEAD: the lsn that came instead */
+    bool stopped; /* the turn was over before the slice */
+} live_slice;
+
+/* ---- one record -------------------------------------------------------------------------------
+ */
+
+static void take_back(topic *t, const log_record *rec)
+{
+    list_each(it, &t->streams)
+    {
+        stream_take_back(list_entry(it, stream, link), rec);
+    }
+}
+
+/* Notes why a stream cannot go on behind this record. */
+static bool note_failure(stream *s, const error *cause, int64_t lsn)
+{
+    if (!s->why)
+        s->why = mem_alloc(sizeof *s->why);
+    if (!s->why)
+        return false;
+    why_filter(s->why, cause, lsn);
+    s->failed = true;
+    return true;
+}
+
+/* Gives the record to one stream; the event's text is made when the first one wants it. */
+static bool offer(feed *f, stream *s, const log_record *rec, bool *made)
+{
+    error e;
+    error_clear(&e);
+    switch (stream_wants(f, s, &s->live, rec, &e)) {
+    case FILTER_NO:
+        return true;
+    case FILTER_FAILED:
+        return note_failure(s, &e, rec->lsn);
+    case FILTER_NO_MEMORY:
+        return false;
+    case FILTER_YES:
+        break;
+    }
+    if (!*made && !event_text_make(&f->event, rec))
+        return false;
+    *made = true;
+    return stream_add(f, s, rec);
+}
+
+/* Whether the stream still has to be given this record: an attempt that failed half way may have
+ * done with some streams. */
+static bool is_open(const stream *s, const log_record *rec)
+{
+    return s->n_live && !s->failed && s->done_lsn != rec->lsn;
+}
+
+static bool deliver_row(feed *f, topic *t, const log_record *rec)
+{
+    bool made = false;
+    list_each(it, &t->streams)
+    {
+        stream *s = list_entry(it, stream, link);
+        if (is_open(s, rec) && !offer(f, s, rec, &made))
+            return false;
+    }
+    return true;
+}
+
+/* Every stream of the table hears of a change to the table itself. */
+static bool deliver_ddl(feed *f, topic *t, const log_record *rec)
+{
+    error e;
+    if (!event_is_told(rec))
+        return true;
+    if (!event_text_make(&f->event, rec))
+        return false;
+    list_each(it, &t->streams)
+    {
+        stream *s = list_entry(it, stream, link);
+        if (!is_open(s, rec))
+            continue;
+        if (!stream_add(f, s, rec))
+            return false;
+        error_clear(&e);
+        if (rec->op == OP_ALTER && !stream_compile(f, s, &s->live, rec->shape, &e) &&
+            (e.code == ERR_INTERNAL_ERROR || !note_failure(s, &e, rec->lsn)))
+            return false;
+    }
+    return true;
+}
+
+/* What ends with this record ends after its frames. */
+static bool end_streams(feed *f, topic *t, const log_record *rec)
+{
+    bool gone = rec->kind == LOG_DDL && (rec->op == OP_DROP || rec->op == OP_RENAME);
+    error why;
+    if (gone)
+        why_ddl(&why, rec);
+    list_each(it, &t->streams)
+    {
+        stream *s = list_entry(it, stream, link);
+        if (!gone && !s->failed)
+            continue;
+        if (!stream_flush(f, s))
+            return false;
+        s->done_lsn = rec->lsn;
+        if (!stream_end_live(f, s, gone ? &why : s->why))
+            return false;
+        s->failed = false;
+    }
+    return true;
+}
+
+/* All of it or nothing: after a failure the record comes again. */
+static bool deliver(feed *f, const log_record *rec)
+{
+    topic *t = topic_find(f, rec->shape->table);
+    if (!t)
+        return true;
+    bool is_ddl = rec->kind == LOG_DDL;
+    if ((is_ddl ? deliver_ddl(f, t, rec) : deliver_row(f, t, rec)) && end_streams(f, t, rec))
+        return true;
+    take_back(t, rec);
+    return false;
+}
+
+/* Frames of large rows are not held until the slice ends. */
+static bool flush_large(feed *f)
+{
+    list_each_safe(it, &f->dirty)
+    {
+        stream *s = list_entry(it, stream, dirty);
+        if (s->pending.len >= FLUSH_BYTES && !stream_flush(f, s))
+            return false;
+    }
+    return true;
+}
+
+static bool on_record(void *arg, const log_record *rec)
+{
+    live_slice *slice = arg;
+    feed *f = slice->f;
+    if (rec->lsn != f->at + 1) {
+        slice->result = GAP_AHEAD;
+        slice->next = rec->lsn;
+        return false;
+    }
+    if (!deliver(f, rec)) {
+        slice->result = NO_MEMORY;
+        return false;
+    }
+    f->at = rec->lsn;
+    slice->given++;
+    if (!flush_large(f)) {
+        slice->result = NO_MEMORY;
+        return false;
+    }
+    slice->stopped = clock_mono_us() >= slice->until_us;
+    return !slice->stopped;
+}
+
+/* ---- slices -----------------------------------------------------------------------------------
+ */
+
+/* The log was pruned faster than it was read: whoever follows a stream has missed something. */
+static bool end_all(feed *f, int64_t next)
+{
+    error why;
+    size_t at = 0;
+    why_gap(&why, f->at + 1, next);
+    for (map_slot *slot; (slot = map_next(&f->topics, &at));) {
+        topic *t = slot->value;
+        list_each(it, &t->streams)
+        {
+            stream *s = list_entry(it, stream, link);
+            if (s->n_live && !stream_end_live(f, s, &why))
+                return false;
+        }
+    }
+    list_each_safe(it, &f->ahead)
+    {
+        sub *s = list_entry(it, sub, link);
+        if (s->at < next - 1 && !sub_end(f, s, &why))
+            return false;
+    }
+    log_warn("feed_gap", "%s", why.message);
+    f->at = next - 1;
+    return true;
+}
+
+/* How far to read: to the end of the slice, or to where the next subscription waits. */
+static int slice_size(const feed *f)
+{
+    int64_t n = f->config.slice;
+    list_each(it, &f->ahead)
+    {
+        int64_t ahead = list_entry(it, sub, link)->at - f->at;
+        if (ahead > 0 && ahead < n)
+            n = ahead;
+    }
+    return (int)n;
+}
+
+/* With nobody to tell, the position alone moves on. */
+static bool skip(feed *f, error *e)
+{
+    log_bounds bounds;
+    if (!engine_log_bounds(f->reader, &bounds, e))
+        return false;
+    f->at = bounds.head;
+    f->has_more = false;
+    return true;
+}
+
+/* A read that gave nothing at all: at the head, or everything behind `at` was pruned. */
+static outcome look_for_gap(feed *f, int64_t *next, error *e)
+{
+    log_bounds bounds;
+    if (!engine_log_bounds(f->reader, &bounds, e))
+        return NO_MEMORY;
+    *next = bounds.oldest;
+    f->has_more = bounds.head > f->at;
+    return bounds.oldest > f->at + 1 ? GAP_AHEAD : GO_ON;
+}
+
+/* Reads one slice. False after a failure, which was answered with a pause. */
+static bool read_slice(feed *f, int64_t until_us)
+{
+    error e;
+    error_clear(&e);
+    live_slice slice = {.f = f, .until_us = until_us};
+    int want = slice_size(f);
+    int n = engine_log_read(f->reader, f->at, want, on_record, &slice, &e);
+    if (n >= 0 && slice.given == 0 && slice.result == GO_ON)
+        slice.result = look_for_gap(f, &slice.next, &e);
+    else if (n >= 0 && slice.given < want && slice.result == GO_ON && !slice.stopped)
+        f->has_more = false;
+    if (slice.result == GAP_AHEAD && !end_all(f, slice.next))
+        slice.result = NO_MEMORY;
+    if (n < 0 || slice.result == NO_MEMORY || !streams_flush(f)) {
+        feed_back_off(f, "following the change log", e.code == ERR_NONE ? NULL : &e);
+        return false;
+    }
+    return subs_join(f);
+}
+
+void live_run(feed *f, int64_t until_us)
+{
+    if (!streams_flush(f)) {
+        feed_back_off(f, "sending events", NULL);
+        return;
+    }
+    if (!subs_join(f))
+        return;
+    while (f->has_more && clock_mono_us() < until_us) {
+        error e;
+        error_clear(&e);
+        if (f->n_live || !list_empty(&f->ahead)) {
+            if (!read_slice(f, until_us))
+                return;
+        } else if (!skip(f, &e)) {
+            feed_back_off(f, "reading the change log", &e);
+            return;
+        }
+    }
+}

@@ -1,0 +1,174 @@
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "feed/state.h"
+
+typedef enum outcome { GO_ON, NO_MEMORY, ENDED } outcome;
+
+/* A read of the log for one subscription. */
+typedef struct replay_slice {
+    feed *f;
+    sub *s;
+    int64_t until_us;
+    int events;     /* frames made; they wait in f->replay */
+    int64_t last;   /* lsn of the last one */
+    outcome result; /* ENDED: why */
+    error why;
+} replay_slice;
+
+/* ---- one record -------------------------------------------------------------------------------
+ */
+
+static bool add_frame(replay_slice *slice, const log_record *rec)
+{
+    feed *f = slice->f;
+    if (!event_text_make(&f->event, rec) || !stream_render(f, slice->s->stream, &f->replay)) {
+        slice->result = NO_MEMORY;
+        return false;
+    }
+    slice->events++;
+    slice->last = rec->lsn;
+    return true;
+}
+
+static bool replay_row(replay_slice *slice, const log_record *rec)
+{
+    stream *st = slice->s->stream;
+    error e;
+    error_clear(&e);
+    switch (stream_wants(slice->f, st, &st->past, rec, &e)) {
+    case FILTER_NO:
+        return true;
+    case FILTER_YES:
+        return add_frame(slice, rec);
+    case FILTER_NO_MEMORY:
+        slice->result = NO_MEMORY;
+        return false;
+    case FILTER_FAILED:
+        break;
+    }
+    why_filter(&slice->why, &e, rec->lsn);
+    slice->result = ENDED;
+    return false;
+}
+
+/* A topic is a table's name: that another table had it once is history, and the replay goes on.
+ * Only what happened after the subscription began ends it. */
+static bool replay_ddl(replay_slice *slice, const log_record *rec)
+{
+    if (event_is_told(rec) && !add_frame(slice, rec))
+        return false;
+    bool gone = rec->op == OP_DROP || rec->op == OP_RENAME;
+    if (!gone || rec->lsn <= slice->s->known_at)
+        return true;
+    why_ddl(&slice->why, rec);
+    slice->result = ENDED;
+    return false;
+}
+
+static bool on_record(void *arg, const log_record *rec)
+{
+    replay_slice *slice = arg;
+    sub *s = slice->s;
+    if (rec->lsn != s->at + 1) {
+        why_gap(&slice->why, s->at + 1, rec->lsn);
+        slice->result = ENDED;
+        return false;
+    }
+    if (strcmp(rec->shape->table, s->stream->topic->table) == 0 &&
+        !(rec->kind == LOG_DDL ? replay_ddl(slice, rec) : replay_row(slice, rec)))
+        return false;
+    s->at = rec->lsn;
+    return s->unacked + slice->f->replay.len < FEED_REPLAY_WINDOW &&
+           clock_mono_us() < slice->until_us;
+}
+
+/* ---- slices -----------------------------------------------------------------------------------
+ */
+
+static bool send(replay_slice *slice)
+{
+    feed *f = slice->f;
+    sub *s = slice->s;
+    if (f->replay.len == 0)
+        return true;
+    feed_msg *m = feed_msg_new(FEED_REPLAY, s);
+    refbuf *frames = m ? refbuf_new(f->replay.data, f->replay.len) : NULL;
+    if (!frames) {
+        feed_msg_free(m);
+        return false;
+    }
+    m->lsn = slice->last;
+    m->events = slice->events;
+    m->frames = frames;
+    s->unacked += frames->len;
+    feed_post(f, s->listener, m);
+    return true;
+}
+
+/* The feed's own position says that there are records: where none came, they were pruned. */
+static bool look_for_gap(replay_slice *slice, error *e)
+{
+    log_bounds bounds;
+    if (!engine_log_bounds(slice->f->reader, &bounds, e))
+        return false;
+    if (bounds.oldest <= slice->s->at + 1)
+        return error_set(e, ERR_INTERNAL_ERROR,
+                         "the change log gave nothing behind %" PRId64 " of %" PRId64, slice->s->at,
+                         bounds.head);
+    why_gap(&slice->why, slice->s->at + 1, bounds.oldest);
+    slice->result = ENDED;
+    return true;
+}
+
+/* Sends what the slice gave, and the end where it came to one. False when memory is out: then
+ * nothing was sent. */
+static bool deliver(replay_slice *slice)
+{
+    bool ends = slice->result == ENDED;
+    feed_msg *end = ends ? feed_msg_new(FEED_ENDED, slice->s) : NULL;
+    if ((ends && !end) || !send(slice)) {
+        feed_msg_free(end);
+        return false;
+    }
+    if (ends)
+        sub_end_with(slice->f, slice->s, end, &slice->why);
+    return true;
+}
+
+/* Brings one subscription a slice forward, and to where it belongs then. False after a failure,
+ * which was answered with a pause; nothing is lost by it. */
+static bool replay_one(feed *f, sub *s, int64_t until_us)
+{
+    error e;
+    error_clear(&e);
+    replay_slice slice = {.f = f, .s = s, .until_us = until_us};
+    const int64_t start = s->at, left = f->at - start;
+    buf_clear(&f->replay);
+    int n = engine_log_read(f->reader, start, left < f->config.slice ? (int)left : f->config.slice,
+                            on_record, &slice, &e);
+    bool ok = n >= 0;
+    if (ok && s->at == start && slice.result == GO_ON)
+        ok = look_for_gap(&slice, &e);
+    if (!deliver(&slice)) {
+        s->at = start;
+        ok = false;
+    } else if (slice.result == ENDED) {
+        return true;
+    }
+    sub_place(f, s);
+    if (ok && slice.result != NO_MEMORY)
+        return true;
+    feed_back_off(f, "reading the change log for a subscription", e.code == ERR_NONE ? NULL : &e);
+    return false;
+}
+
+void replay_run(feed *f, int64_t until_us)
+{
+    while (!list_empty(&f->behind)) {
+        sub *s = list_entry(f->behind.next, sub, link);
+        if (!replay_one(f, s, until_us) || clock_mono_us() >= until_us)
+            return;
+    }
+}

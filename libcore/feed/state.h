@@ -1,0 +1,188 @@
+/* The feed from the inside: what it knows, and what its files do for each other.
+ *
+ *   feed.c     the thread and the functions that others call
+ *   subs.c     subscriptions: admitted, moved between states, ended
+ *   streams.c  tables and filters that somebody follows, and the frames that wait for sending
+ *   live.c     follows the log at its head and feeds the streams
+ *   replay.c   catches subscriptions up that asked for the past
+ *
+ * Everything belongs to the feed's thread, except what stands under `lock`.
+ *
+ * The hand-over from replay to live is exact because both run on this thread: the feed has one
+ * position (`at`: every record up to it was given to the streams), each subscription has its own,
+ * and a subscription becomes live when the two are equal. New subscriptions may be ahead of the
+ * feed (they start at the log's head, which the feed may not have reached), those with `since` are
+ * behind it. */
+#ifndef FEED_STATE_H
+#define FEED_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "feed/event.h"
+#include "feed/feed.h"
+#include "feed/filter.h"
+
+/* A table that somebody follows. */
+typedef struct topic {
+    char *table; /* as the schema spells it */
+    list streams;
+} topic;
+
+/* A table with a filter. */
+typedef struct stream {
+    uint64_t id;
+    topic *topic;
+    list link;  /* topic->streams */
+    list dirty; /* feed->dirty while frames are pending */
+    list idle;  /* feed->idle while it has no subscriptions: freed at the end of the round */
+    op_set ops;
+    char *where; /* as its first subscriber wrote it; NULL: every row */
+    char *key;   /* the filter in its normal form: equal keys are equal filters */
+    char filter_id[FEED_FILTER_ID + 1];
+    filter *live, *past; /* `where` for the table's present shape, and for one met in replay */
+    int subs;            /* subscriptions in any state */
+    list live_subs;
+    int n_live;
+    int live_at[FEED_MAX_LISTENERS]; /* how many of them each listener has */
+
+    buf pending; /* frames of this slice, not sent yet */
+    int pending_events;
+    int64_t pending_lsn;
+    int64_t mark_lsn; /* the record that was being added, and what pending held before it */
+    size_t mark_len;
+    int mark_events;
+    int64_t mark_last;
+    int64_t done_lsn; /* the record at hand, once what is pending was sent up to it */
+    bool failed;      /* its filter failed on the record at hand: `why` */
+    error *why;
+} stream;
+
+typedef enum sub_state {
+    SUB_NEW,    /* in the mailbox */
+    SUB_AHEAD,  /* waits for the feed to reach its position */
+    SUB_BEHIND, /* to be caught up */
+    SUB_FULL,   /* to be caught up, when its reader has acknowledged */
+    SUB_LIVE,   /* follows its stream */
+    SUB_OVER,   /* ended; freed when its last request has come out of the mailbox */
+} sub_state;
+
+enum { ASK_SUBSCRIBE = 1, ASK_UNSUBSCRIBE = 2, ASK_ACK = 4 };
+
+/* A subscription. What is asked about it travels in its own link, so asking allocates nothing. */
+typedef struct sub {
+    list mail; /* the feed's mailbox */
+    /* under feed->lock */
+    bool queued;    /* mail is linked */
+    unsigned asked; /* ASK_* since it was last taken */
+    size_t acked;   /* bytes, likewise */
+    /* set by feed_subscribe */
+    int listener;
+    uint64_t number;
+    char *table, *where; /* until it is admitted */
+    op_set ops;
+    bool has_since;
+    int64_t since;
+    char *log_id;
+    feed_msg *answer; /* FEED_SUBSCRIBED or FEED_REFUSED, until it is sent */
+    /* the feed's */
+    sub_state state;
+    list link; /* feed->ahead, behind or full, or stream->live_subs */
+    stream *stream;
+    int64_t at;       /* everything up to this lsn has been sent or did not match */
+    int64_t known_at; /* head of the log when it was admitted: what came before is history */
+    size_t unacked;   /* bytes of replay under way */
+} sub;
+
+struct feed {
+    engine *engine;
+    feed_config config;
+    pthread_t thread;
+    mailbox box;
+    list wake_mail;
+    atomic_bool woken; /* wake_mail is in the box */
+
+    pthread_mutex_t lock; /* guards subs, listeners, and the marked fields of every sub */
+    map subs;             /* listener and number -> sub; what is here may be asked about */
+    mailbox *listeners[FEED_MAX_LISTENERS];
+    int n_listeners;
+
+    log_reader *reader;
+    filter_env *env;
+    int64_t at;    /* the feed's position */
+    bool has_more; /* the log may go on behind `at` */
+    int n_live;    /* live subscriptions of all streams */
+    map topics;    /* table -> topic */
+    list dirty, idle;
+    list ahead, behind, full;
+    uint64_t last_stream;
+    event_text event;
+    buf scratch, replay;
+    int64_t retry_at,
+        retry_us; /* after a failure: when to go on (monotonic), and the pause; 0: none */
+};
+
+/* ---- feed.c -----------------------------------------------------------------------------------
+ */
+
+feed_msg *feed_msg_new(feed_msg_kind kind, const sub *s);
+void feed_post(feed *f, int listener, feed_msg *m);
+/* Something that must succeed did not: pause, then try again. `e` NULL: memory. */
+void feed_back_off(feed *f, const char *doing, const error *e);
+
+/* ---- streams.c --------------------------------------------------------------------------------
+ */
+
+topic *topic_find(const feed *f, const char *table);
+/* The stream for a table and a filter, made where there is none. INVALID_MESSAGE for a bad filter.
+ */
+stream *stream_get(feed *f, const table_shape *shape, op_set ops, const char *where, error *e);
+/* Whether its filter works for this shape, compiled into `slot` (&s->live or &s->past). */
+bool stream_compile(feed *f, stream *s, filter **slot, const table_shape *shape, error *e);
+/* Whether the record is for the stream's subscribers. FILTER_FAILED: e says why. */
+filter_verdict stream_wants(feed *f, stream *s, filter **slot, const log_record *rec, error *e);
+/* Appends the frame of f->event to out. False when memory is out; out is then as before. */
+bool stream_render(feed *f, const stream *s, buf *out);
+/* Adds f->event, made from rec, to what is pending; and takes it back. */
+bool stream_add(feed *f, stream *s, const log_record *rec);
+void stream_take_back(stream *s, const log_record *rec);
+/* Sends what is pending. False when memory is out: then nothing was sent and it stays. */
+bool stream_flush(feed *f, stream *s);
+bool streams_flush(feed *f);
+void streams_free_idle(feed *f);
+void streams_free_all(feed *f);
+
+/* ---- subs.c -----------------------------------------------------------------------------------
+ */
+
+/* Handles what is asked about a subscription (its mail has come). */
+void sub_on_mail(feed *f, sub *s);
+/* Where a subscription goes from its position: live, ahead or behind. */
+void sub_place(feed *f, sub *s);
+/* Ends a subscription and tells why. False when memory is out: then nothing happened. */
+bool sub_end(feed *f, sub *s, const error *why);
+/* The same with the message (FEED_ENDED) at hand. */
+void sub_end_with(feed *f, sub *s, feed_msg *m, const error *why);
+/* The same for all live ones of a stream, after what is pending was sent. */
+bool stream_end_live(feed *f, stream *s, const error *why);
+void sub_free(sub *s);
+/* Makes live those whom the feed has reached; all streams are flushed. False after a failure, which
+ * was answered with a pause. */
+bool subs_join(feed *f);
+
+/* Reasons to end. `next` is the oldest record that still exists. */
+void why_gap(error *e, int64_t from, int64_t next);
+void why_ddl(error *e, const log_record *rec);
+void why_filter(error *e, const error *cause, int64_t lsn);
+
+/* ---- live.c, replay.c -------------------------------------------------------------------------
+ */
+
+enum { FEED_TURN_US = 5000 }; /* live and replay take turns of this length */
+
+void live_run(feed *f, int64_t until_us);
+void replay_run(feed *f, int64_t until_us);
+
+#endif

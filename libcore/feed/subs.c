@@ -1,0 +1,274 @@
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "feed/state.h"
+
+enum { ALL_OPS = 1U << OP_INSERT | 1U << OP_UPDATE | 1U << OP_DELETE };
+
+void sub_free(sub *s)
+{
+    mem_free(s->table);
+    mem_free(s->where);
+    mem_free(s->log_id);
+    feed_msg_free(s->answer);
+    mem_free(s);
+}
+
+/* ---- from state to state ----------------------------------------------------------------------
+ */
+
+/* The one place where a subscription changes its state. */
+static void move(feed *f, sub *s, sub_state to)
+{
+    stream *st = s->stream;
+    if (s->state == SUB_LIVE) {
+        st->n_live--;
+        st->live_at[s->listener]--;
+        f->n_live--;
+    }
+    list_unlink(&s->link);
+    s->state = to;
+    switch (to) {
+    case SUB_AHEAD:
+        list_append(&f->ahead, &s->link);
+        break;
+    case SUB_BEHIND:
+        list_append(&f->behind, &s->link);
+        break;
+    case SUB_FULL:
+        list_append(&f->full, &s->link);
+        break;
+    case SUB_LIVE:
+        list_append(&st->live_subs, &s->link);
+        st->n_live++;
+        st->live_at[s->listener]++;
+        f->n_live++;
+        break;
+    case SUB_NEW:
+    case SUB_OVER:
+        break;
+    }
+}
+
+/* Lets go of a subscription that is not to hear anything more. It stays while its mail is under way
+ * (a request may have been posted this moment). */
+static void forget(feed *f, sub *s)
+{
+    struct {
+        uint64_t listener, number;
+    } key = {(uint64_t)s->listener, s->number};
+    move(f, s, SUB_OVER);
+    if (s->stream && --s->stream->subs == 0)
+        list_append(&f->idle, &s->stream->idle);
+    s->stream = NULL;
+    pthread_mutex_lock(&f->lock);
+    map_take(&f->subs, (const char *)&key, sizeof key);
+    bool queued = s->queued;
+    pthread_mutex_unlock(&f->lock);
+    if (!queued)
+        sub_free(s);
+}
+
+static bool join(feed *f, sub *s)
+{
+    feed_msg *m = feed_msg_new(FEED_LIVE, s);
+    if (!m)
+        return false;
+    m->lsn = f->at;
+    feed_post(f, s->listener, m);
+    move(f, s, SUB_LIVE);
+    return true;
+}
+
+void sub_place(feed *f, sub *s)
+{
+    if (s->at < f->at)
+        move(f, s, s->unacked < FEED_REPLAY_WINDOW ? SUB_BEHIND : SUB_FULL);
+    else if (s->at > f->at || !list_empty(&s->stream->dirty) || !join(f, s))
+        move(f, s, SUB_AHEAD);
+    if (s->state == SUB_AHEAD)
+        f->has_more = true;
+}
+
+bool subs_join(feed *f)
+{
+    list_each_safe(it, &f->ahead)
+    {
+        sub *s = list_entry(it, sub, link);
+        if (s->at == f->at && !join(f, s)) {
+            f->has_more = true;
+            feed_back_off(f, "starting a subscription", NULL);
+            return false;
+        }
+    }
+    return true;
+}
+
+void sub_end_with(feed *f, sub *s, feed_msg *m, const error *why)
+{
+    m->err = *why;
+    feed_post(f, s->listener, m);
+    forget(f, s);
+}
+
+bool sub_end(feed *f, sub *s, const error *why)
+{
+    feed_msg *m = feed_msg_new(FEED_ENDED, s);
+    if (m)
+        sub_end_with(f, s, m, why);
+    return m != NULL;
+}
+
+bool stream_end_live(feed *f, stream *s, const error *why)
+{
+    if (!stream_flush(f, s))
+        return false;
+    while (!list_empty(&s->live_subs)) {
+        if (!sub_end(f, list_entry(s->live_subs.next, sub, link), why))
+            return false;
+    }
+    return true;
+}
+
+/* ---- reasons ----------------------------------------------------------------------------------
+ */
+
+void why_gap(error *e, int64_t from, int64_t next)
+{
+    error_set(e, ERR_GAP, "the events %" PRId64 " to %" PRId64 " are no longer in the change log",
+              from, next - 1);
+    error_hint(e, "The oldest kept is %" PRId64 ": read the table, then subscribe again.", next);
+    e->detail = next;
+}
+
+void why_ddl(error *e, const log_record *rec)
+{
+    if (rec->op == OP_RENAME) {
+        error_set(e, ERR_TABLE_NOT_FOUND,
+                  "the table \"%s\" was renamed to \"%s\" by the event %" PRId64, rec->shape->table,
+                  rec->other ? rec->other : "?", rec->lsn);
+        error_hint(e, "Subscribe to the new name with since = %" PRId64 ".", rec->lsn);
+    } else {
+        error_set(e, ERR_TABLE_NOT_FOUND, "the table \"%s\" was dropped by the event %" PRId64,
+                  rec->shape->table, rec->lsn);
+    }
+}
+
+void why_filter(error *e, const error *cause, int64_t lsn)
+{
+    error_set(e, cause->code, "at the event %" PRId64 ": %s", lsn, cause->message);
+    error_hint(e,
+               "Subscribe again with a filter that copes, and since = %" PRId64 " or %" PRId64 ".",
+               lsn - 1, lsn);
+}
+
+/* ---- admission --------------------------------------------------------------------------------
+ */
+
+/* Whether everything behind `since` is there. */
+static bool check_since(const sub *s, const log_bounds *b, error *e)
+{
+    if (s->log_id && strcmp(s->log_id, b->log_id) != 0) {
+        error_set(e, ERR_GAP, "the change log is another one: \"%s\", not \"%s\"", b->log_id,
+                  s->log_id);
+        error_hint(e, "The database was restored or made anew: read the table, then subscribe.");
+        e->detail = b->oldest;
+        return false;
+    }
+    if (!s->has_since)
+        return true;
+    if (s->since < 0 || s->since > b->head) {
+        error_set(e, ERR_INVALID_MESSAGE,
+                  "since: %" PRId64 " is no position in the log, which goes from 0 to %" PRId64,
+                  s->since, b->head);
+        return false;
+    }
+    /* 0 means all that is retained */
+    if (s->since > 0 && s->since + 1 < b->oldest) {
+        why_gap(e, s->since + 1, b->oldest);
+        return false;
+    }
+    return true;
+}
+
+/* Reads the bounds before the table, so that a table that goes in between is seen to go. */
+static bool admit(feed *f, sub *s, log_bounds *b, error *e)
+{
+    if (s->ops & ~(op_set)ALL_OPS)
+        return error_set(e, ERR_INVALID_MESSAGE, "ops: insert, update and delete are known");
+    if (!engine_log_bounds(f->reader, b, e) || !check_since(s, b, e))
+        return false;
+    const table_shape *shape = engine_log_table(f->reader, s->table, e);
+    if (!shape)
+        return false;
+    s->answer->table = mem_strndup(shape->table, strlen(shape->table));
+    if (!s->answer->table)
+        return error_set(e, ERR_INTERNAL_ERROR, "out of memory");
+    s->stream = stream_get(f, shape, s->ops ? s->ops : ALL_OPS, s->where, e);
+    if (!s->stream)
+        return false;
+    s->stream->subs++;
+    list_unlink(&s->stream->idle);
+    s->known_at = b->head;
+    s->at = !s->has_since ? b->head : s->since > 0 ? s->since : b->oldest - 1;
+    return true;
+}
+
+static void post_answer(feed *f, sub *s)
+{
+    feed_msg *m = s->answer;
+    s->answer = NULL;
+    feed_post(f, s->listener, m);
+}
+
+static void subscribe(feed *f, sub *s)
+{
+    feed_msg *m = s->answer;
+    log_bounds bounds;
+    error_clear(&m->err);
+    if (!admit(f, s, &bounds, &m->err)) {
+        post_answer(f, s);
+        forget(f, s);
+        return;
+    }
+    m->kind = FEED_SUBSCRIBED;
+    m->stream = s->stream->id;
+    m->lsn = bounds.head;
+    memcpy(m->filter, s->stream->filter_id, sizeof m->filter);
+    memcpy(m->log_id, bounds.log_id, sizeof m->log_id);
+    post_answer(f, s);
+    mem_free(s->table);
+    mem_free(s->where);
+    mem_free(s->log_id);
+    s->table = s->where = s->log_id = NULL;
+    sub_place(f, s);
+}
+
+/* ---- mail -------------------------------------------------------------------------------------
+ */
+
+void sub_on_mail(feed *f, sub *s)
+{
+    pthread_mutex_lock(&f->lock);
+    unsigned asked = s->asked;
+    size_t acked = s->acked;
+    s->asked = 0;
+    s->acked = 0;
+    s->queued = false;
+    pthread_mutex_unlock(&f->lock);
+
+    if (s->state == SUB_OVER) {
+        sub_free(s); /* nobody can ask about it any more */
+        return;
+    }
+    if (asked & ASK_UNSUBSCRIBE) { /* unheard, where it was not yet admitted */
+        forget(f, s);
+        return;
+    }
+    s->unacked -= acked < s->unacked ? acked : s->unacked;
+    if (asked & ASK_SUBSCRIBE)
+        subscribe(f, s);
+    else if (s->state == SUB_FULL)
+        sub_place(f, s);
+}
