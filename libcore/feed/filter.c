@@ -192,23 +192,23 @@ static shape_tables *tables_of(filter_env *env, const table_shape *shape, error 
  */
 
 /* The inner SELECT is the scope of bare names, the outer one that of new.x and old.x. The line
- * breaks end a comment at the expression's end. Where the expression starts is told in *start. */
+ * breaks end a comment at the expression's end. As a CASE's condition, AND and OR stop early, so
+ * that one term can guard the next. Where the expression starts is told in *start. */
 static void add_statement(buf *sql, const shape_tables *t, const char *where, size_t *start)
 {
     const char *table = t->shape->table; /* t.x may be written as in a query */
     if (strcasecmp(table, "new") == 0 || strcasecmp(table, "old") == 0)
         table = "row";
-    buf_adds(sql, "SELECT CASE WHEN (SELECT (\n");
+    buf_adds(sql, "SELECT (SELECT CASE WHEN (\n");
     *start = sql->len;
     buf_adds(sql, where);
-    buf_addf(sql, "\n) FROM %srow AS \"", t->prefix);
+    buf_addf(sql, "\n) THEN 1 ELSE 0 END FROM %srow AS \"", t->prefix);
     for (; *table; table++) {
         if (*table == '"')
             buf_addc(sql, '"');
         buf_addc(sql, *table);
     }
-    buf_addf(sql, "\") THEN 1 ELSE 0 END FROM %snew AS \"new\", %sold AS \"old\"", t->prefix,
-             t->prefix);
+    buf_addf(sql, "\") FROM %snew AS \"new\", %sold AS \"old\"", t->prefix, t->prefix);
 }
 
 static bool explain(const filter_env *env, int rc, size_t start, size_t len, error *e)

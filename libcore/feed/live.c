@@ -22,11 +22,15 @@ typedef struct live_slice {
 /* ---- one record -------------------------------------------------------------------------------
  */
 
+/* The record comes again, for all streams that it was not sent to already. */
 static void take_back(topic *t, const log_record *rec)
 {
     list_each(it, &t->streams)
     {
-        stream_take_back(list_entry(it, stream, link), rec);
+        stream *s = list_entry(it, stream, link);
+        stream_take_back(s, rec);
+        if (s->done_lsn != rec->lsn)
+            s->failed = false;
     }
 }
 

@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
-#include <sqlite3.h>
 
 #include "base/mem.h"
 #include "feed/feed.h"
 #include "feed/filter.h"
 #include "feed/where.h"
+#include "tests/unit/sqlite_memory.h"
 
 /* ---- a table ----------------------------------------------------------------------------------
  */
@@ -416,59 +416,9 @@ static void memory_that_runs_out_is_reported(void **state)
     }
 }
 
-/* ---- SQLite's memory through ours -------------------------------------------------------------
- */
-
-/* The size stands in front of each block. */
-enum { HEAD = 16 };
-
-static void *sql_malloc(int n)
-{
-    char *p = mem_alloc((size_t)n + HEAD);
-    if (!p)
-        return NULL;
-    *(int *)(void *)p = n;
-    return p + HEAD;
-}
-static void sql_free(void *p)
-{
-    if (p)
-        mem_free((char *)p - HEAD);
-}
-static void *sql_realloc(void *p, int n)
-{
-    char *q = mem_realloc((char *)p - HEAD, (size_t)n + HEAD);
-    if (!q)
-        return NULL;
-    *(int *)(void *)q = n;
-    return q + HEAD;
-}
-static int sql_size(void *p)
-{
-    return *(int *)(void *)((char *)p - HEAD);
-}
-static int sql_roundup(int n)
-{
-    return (n + 7) & ~7;
-}
-static int sql_init(void *arg)
-{
-    (void)arg;
-    return SQLITE_OK;
-}
-static void sql_shutdown(void *arg)
-{
-    (void)arg;
-}
-
 int main(void)
 {
-    static const sqlite3_mem_methods methods = {
-        sql_malloc, sql_free, sql_realloc, sql_size, sql_roundup, sql_init, sql_shutdown, NULL,
-    };
-    sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
-    sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
-    sqlite3_initialize();
+    sqlite_memory_is_ours();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(means_what_it_means_in_a_query),
         cmocka_unit_test(bare_names_are_the_new_row_or_the_deleted_one),
