@@ -108,6 +108,16 @@ static scan_result end_of_array(json_scan *s)
     return malformed(s, what);
 }
 
+/* Inside a string most bytes change nothing. */
+static void skip_plain(json_scan *s)
+{
+    const char *p = s->in;
+    while (p < s->in_end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20)
+        p++;
+    s->offset += p - s->in;
+    s->in = p;
+}
+
 static scan_result next_of_array(json_scan *s, const char **text, size_t *n)
 {
     if (!skip_bom(s))
@@ -116,6 +126,8 @@ static scan_result next_of_array(json_scan *s, const char **text, size_t *n)
         switch (scan_step(s, *s->in)) {
         case STEP_ON:
             advance(s);
+            if (s->state == SCAN_STRING && !s->key_same)
+                skip_plain(s);
             break;
         case STEP_AGAIN:
             break;
