@@ -79,6 +79,7 @@ static void must_be_same(const outcome *a, const outcome *b)
 static void must_agree(const outcome *o, const char *p, size_t size)
 {
     error e;
+    error_clear(&e);
     json_t *whole = json_read_text(p, size, &e);
     bool array = json_is_array(whole);
     if (array && (o->end != SCAN_END || o->n != json_array_size(whole) || !o->good))

@@ -115,6 +115,18 @@ static void malformed_text_has_a_position(void **state)
     refused("{\"sql\":\"\",\"params\":1e999}", "too large");
 }
 
+static void nul_bytes_are_refused(void **state)
+{
+    (void)state;
+    error e;
+    assert_null(json_read_text("[1,-2\0]", 7, &e));
+    assert_int_equal(e.code, ERR_INVALID_MESSAGE);
+    assert_int_equal(e.position, 5);
+    json_t *root = json_read_text("\"\\u0000\"", 8, &e);
+    assert_int_equal(json_string_length(root), 1);
+    json_decref(root);
+}
+
 static void the_whole_range_of_integers(void **state)
 {
     (void)state;
@@ -178,6 +190,7 @@ int main(void)
         cmocka_unit_test(wrong_fields_are_named),
         cmocka_unit_test(unknown_fields_are_named),
         cmocka_unit_test(malformed_text_has_a_position),
+        cmocka_unit_test(nul_bytes_are_refused),
         cmocka_unit_test(the_whole_range_of_integers),
         cmocka_unit_test(depth_is_limited),
         cmocka_unit_test(inner_objects_say_where),
