@@ -68,6 +68,13 @@ json_t *json_read_text(const char *p, size_t n, error *e)
         e->position = deep;
         return NULL;
     }
+    /* jansson passes over a NUL behind a number. */
+    const char *nul = n ? memchr(p, '\0', n) : NULL;
+    if (nul) {
+        error_set(e, ERR_INVALID_MESSAGE, "malformed JSON: a NUL byte at offset %td", nul - p);
+        e->position = nul - p;
+        return NULL;
+    }
     json_error_t why;
     json_t *root =
         json_loadb(p ? p : "", n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &why);
