@@ -251,7 +251,8 @@ log_reader *engine_log_open(engine *g, error *e);
 void engine_log_close(log_reader *r);
 bool engine_log_bounds(log_reader *r, log_bounds *out, error *e);
 /* Gives up to `max` records with lsn > after, in order, to `each` (which returns false to stop).
- * Returns how many were given, or -1 with e set. A record lives until `each` returns. */
+ * Returns how many were given, or -1 with e set: GAP, with e->detail = the oldest lsn kept, when
+ * after + 1 was pruned. A record lives until `each` returns. */
 int engine_log_read(log_reader *r, int64_t after, int max,
                     bool (*each)(void *arg, const log_record *rec), void *arg, error *e);
 /* The present shape of a table; NULL with TABLE_NOT_FOUND when there is none (views and internal

@@ -251,7 +251,12 @@ static bool read_slice(feed *f, int64_t until_us)
     live_slice slice = {.f = f, .until_us = until_us};
     int want = slice_size(f);
     int n = engine_log_read(f->reader, f->at, want, on_record, &slice, &e);
-    if (n >= 0 && slice.given == 0 && slice.result == GO_ON)
+    if (n < 0 && e.code == ERR_GAP) {
+        slice.result = GAP_AHEAD;
+        slice.next = e.detail;
+        n = 0;
+        error_clear(&e);
+    } else if (n >= 0 && slice.given == 0 && slice.result == GO_ON)
         slice.result = look_for_gap(f, &slice.next, &e);
     else if (n >= 0 && slice.given < want && slice.result == GO_ON && !slice.stopped)
         f->has_more = false;

@@ -148,6 +148,11 @@ static bool replay_one(feed *f, sub *s, int64_t until_us)
     buf_clear(&f->replay);
     int n = engine_log_read(f->reader, start, left < f->config.slice ? (int)left : f->config.slice,
                             on_record, &slice, &e);
+    if (n < 0 && e.code == ERR_GAP) {
+        why_gap(&slice.why, s->at + 1, e.detail);
+        slice.result = ENDED;
+        n = 0;
+    }
     bool ok = n >= 0;
     if (ok && s->at == start && slice.result == GO_ON)
         ok = look_for_gap(&slice, &e);

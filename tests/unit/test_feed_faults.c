@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "engine/engine_ops.h"
 #include "tests/unit/feed_listener.h"
 #include "tests/unit/sqlite_memory.h"
 
@@ -21,6 +22,7 @@ static struct script {
     value rows[MAX_RECORDS][2][2];
     int n;
     int64_t oldest;
+    bool gap_is_error;       /* a read that starts in what was pruned fails with GAP */
     int failing_reads;       /* so many reads fail */
     unsigned long fail_nth;  /* this allocation after the next read's start fails */
     unsigned long allocated; /* how many there were since, as far as known */
@@ -92,14 +94,16 @@ static void script_prune(int64_t oldest)
     pthread_mutex_unlock(&script.lock);
 }
 
-log_reader *engine_log_open(engine *g, error *e)
+static log_reader script_reader;
+
+static log_reader *script_log_open(engine *g, error *e)
 {
     (void)g;
     (void)e;
-    return (log_reader *)&script;
+    return &script_reader;
 }
 
-void engine_log_close(log_reader *r)
+static void script_log_close(log_reader *r)
 {
     (void)r;
 }
@@ -113,7 +117,7 @@ static bool read_fails(error *e)
     return true;
 }
 
-bool engine_log_bounds(log_reader *r, log_bounds *out, error *e)
+static bool script_log_bounds(log_reader *r, log_bounds *out, error *e)
 {
     (void)r;
     pthread_mutex_lock(&script.lock);
@@ -125,8 +129,8 @@ bool engine_log_bounds(log_reader *r, log_bounds *out, error *e)
     return !fails;
 }
 
-int engine_log_read(log_reader *r, int64_t after, int max,
-                    bool (*each)(void *arg, const log_record *rec), void *arg, error *e)
+static int script_log_read(log_reader *r, int64_t after, int max,
+                           bool (*each)(void *arg, const log_record *rec), void *arg, error *e)
 {
     (void)r;
     pthread_mutex_lock(&script.lock);
@@ -140,6 +144,11 @@ int engine_log_read(log_reader *r, int64_t after, int max,
     pthread_mutex_unlock(&script.lock);
     if (fails)
         return -1;
+    if (script.gap_is_error && at <= n && at != after + 1) {
+        error_set(e, ERR_GAP, "pruned");
+        e->detail = at;
+        return -1;
+    }
     int given = 0;
     for (; at <= n && given < max; at++) {
         given++;
@@ -149,7 +158,7 @@ int engine_log_read(log_reader *r, int64_t after, int max,
     return given;
 }
 
-const table_shape *engine_log_table(log_reader *r, const char *table, error *e)
+static const table_shape *script_log_table(log_reader *r, const char *table, error *e)
 {
     (void)r;
     if (strcmp(table, "t") == 0 && script.present)
@@ -158,12 +167,16 @@ const table_shape *engine_log_table(log_reader *r, const char *table, error *e)
     return NULL;
 }
 
-const char *log_op_name(log_op op)
-{
-    static const char *const op_names[] = {"insert", "update", "delete", "create",
-                                           "alter",  "rename", "drop"};
-    return op_names[op];
-}
+static const engine_ops script_ops = {
+    .name = "script",
+    .log_open = script_log_open,
+    .log_close = script_log_close,
+    .log_bounds = script_log_bounds,
+    .log_read = script_log_read,
+    .log_table = script_log_table,
+};
+static engine script_engine = {.ops = &script_ops};
+static log_reader script_reader = {.ops = &script_ops};
 
 /* ---- helpers ----------------------------------------------------------------------------------
  */
@@ -172,7 +185,7 @@ static feed *start(int slice)
 {
     feed_config config = {.slice = slice, .render = render_line};
     error e;
-    feed *f = feed_start(NULL, &config, &e);
+    feed *f = feed_start(&script_engine, &config, &e);
     assert_non_null(f);
     return f;
 }
@@ -307,10 +320,10 @@ static void positions_that_cannot_be_served(void **state)
     listener_end(&l);
 }
 
-static void what_was_pruned_under_a_reader_is_told(void **state)
+static void pruned_under_a_reader(bool gap_is_error)
 {
-    (void)state;
     script_reset();
+    script.gap_is_error = gap_is_error;
     append_many(1000);
     feed *f = start(3);
     listener slow, quick;
@@ -340,6 +353,13 @@ static void what_was_pruned_under_a_reader_is_told(void **state)
     feed_stop(f);
     listener_end(&slow);
     listener_end(&quick);
+}
+
+static void what_was_pruned_under_a_reader_is_told(void **state)
+{
+    (void)state;
+    pruned_under_a_reader(false);
+    pruned_under_a_reader(true);
 }
 
 static void all_pruned_is_a_gap_too(void **state)
