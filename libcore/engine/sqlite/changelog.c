@@ -164,9 +164,10 @@ bool changelog_append(changelog *l, log_op op, shape *s, shape_stored *known, co
 bool changelog_append_ddl(changelog *l, log_op op, shape *s, const char *text, const char *other,
                           error *e)
 {
-    value v[2] = {{.type = VALUE_TEXT, .len = strlen(text), .p = text}, {.type = VALUE_NULL}};
+    /* with their NULs, so that a reader can point into the record */
+    value v[2] = {{.type = VALUE_TEXT, .len = strlen(text) + 1, .p = text}, {.type = VALUE_NULL}};
     if (other)
-        v[1] = (value){.type = VALUE_TEXT, .len = strlen(other), .p = other};
+        v[1] = (value){.type = VALUE_TEXT, .len = strlen(other) + 1, .p = other};
     shape_stored known = SHAPE_UNKNOWN;
     buf_clear(&l->scratch);
     value_pack(&l->scratch, v, 2);

@@ -213,12 +213,19 @@ static bool unpack_rows(sqlite_log_reader *r, log_record *rec, const char *data,
     return used >= 0 || damaged(rec->lsn, e);
 }
 
+/* Text that ends with a NUL. */
+static bool is_string(const value *v)
+{
+    return v->type == VALUE_TEXT && v->len > 0 && v->p[v->len - 1] == '\0';
+}
+
 static bool unpack_ddl(sqlite_log_reader *r, log_record *rec, const char *data, size_t len,
                        error *e)
 {
     if (!make_room(r, 2, e))
         return false;
-    if (value_unpack(data, len, r->rows, 2) < 0 || r->rows[0].type != VALUE_TEXT)
+    if (value_unpack(data, len, r->rows, 2) < 0 || !is_string(&r->rows[0]) ||
+        (r->rows[1].type != VALUE_NULL && !is_string(&r->rows[1])))
         return damaged(rec->lsn, e);
     rec->text = r->rows[0].p;
     rec->other = r->rows[1].type == VALUE_TEXT ? r->rows[1].p : NULL;
