@@ -374,7 +374,7 @@ bool capture_table_rows(capture *cap, changelog *l, const char *table, error *e)
     }
     if (!t || !t->shape)
         return true;
-    char *sql = sqlite3_mprintf("SELECT * FROM main.\"%w\" ORDER BY rowid", table);
+    char *sql = sqlite3_mprintf("SELECT * FROM main.\"%w\"", table);
     sqlite3_stmt *q = sql ? dbconn_prepare_own(cap->c, sql, e) : NULL;
     if (!sql) {
         error_clear(e);

@@ -143,8 +143,8 @@ static bool store_shape(changelog *l, shape *s, shape_stored *known, error *e)
     return ok;
 }
 
-bool changelog_append(changelog *l, log_op op, shape *s, shape_stored *known, const void *data,
-                      size_t n, error *e)
+static bool append(changelog *l, log_op op, shape *s, shape_stored *known, const void *data,
+                   size_t n, error *e)
 {
     if (!store_shape(l, s, known, e))
         return false;
@@ -153,12 +153,18 @@ bool changelog_append(changelog *l, log_op op, shape *s, shape_stored *known, co
     sqlite3_bind_int(l->append, 3, (int)op);
     sqlite3_bind_int64(l->append, 4, s->pub.id);
     int rc = sqlite3_bind_blob64(l->append, 5, n ? data : "", n, SQLITE_STATIC);
-    if (rc != SQLITE_OK)
-        return dbconn_error(l->c, rc, e);
-    if (!dbconn_step_own(l->c, l->append, e))
-        return false;
-    l->head++;
-    return true;
+    return rc == SQLITE_OK ? dbconn_step_own(l->c, l->append, e) : dbconn_error(l->c, rc, e);
+}
+
+bool changelog_append(changelog *l, log_op op, shape *s, shape_stored *known, const void *data,
+                      size_t n, error *e)
+{
+    /* The client's next statement may ask for its own last_insert_rowid(). */
+    int64_t rowid = sqlite3_last_insert_rowid(l->c->db);
+    bool ok = append(l, op, s, known, data, n, e);
+    sqlite3_set_last_insert_rowid(l->c->db, rowid);
+    l->head += ok;
+    return ok;
 }
 
 bool changelog_append_ddl(changelog *l, log_op op, shape *s, const char *text, const char *other,

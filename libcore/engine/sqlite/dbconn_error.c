@@ -89,8 +89,8 @@ bool dbconn_error(dbconn *c, int rc, error *e)
         stop_error(c->job, (error_code)why, e);
         return false;
     }
-    if (c->guard.refused.code != ERR_NONE &&
-        ((rc & 0xff) == SQLITE_AUTH || (rc & 0xff) == SQLITE_ERROR)) {
+    /* SQLite gives AUTH, ERROR, or SCHEMA when it had to look at the schema again. */
+    if (c->guard.refused.code != ERR_NONE) {
         *e = c->guard.refused;
         c->guard.refused.code = ERR_NONE;
         return false;

@@ -147,8 +147,27 @@ static int note_table_ddl(guard *g, ddl_kind kind, const char *table, const char
     return SQLITE_OK;
 }
 
+static bool creates(int action)
+{
+    switch (action) {
+    case SQLITE_CREATE_INDEX:
+    case SQLITE_CREATE_TABLE:
+    case SQLITE_CREATE_TEMP_INDEX:
+    case SQLITE_CREATE_TEMP_TABLE:
+    case SQLITE_CREATE_TEMP_TRIGGER:
+    case SQLITE_CREATE_TEMP_VIEW:
+    case SQLITE_CREATE_TRIGGER:
+    case SQLITE_CREATE_VIEW:
+    case SQLITE_CREATE_VTABLE:
+        return true;
+    }
+    return false;
+}
+
 static int check_ddl(guard *g, int action, const char *a, const char *b, const char *schema)
 {
+    if (creates(action) && schema && strcmp(schema, "temp") == 0)
+        return check_temp(g);
     switch (action) {
     case SQLITE_CREATE_TABLE:
         return note_table_ddl(g, DDL_CREATE, a, schema);
@@ -156,19 +175,9 @@ static int check_ddl(guard *g, int action, const char *a, const char *b, const c
         return note_table_ddl(g, DDL_DROP, a, schema);
     case SQLITE_ALTER_TABLE: /* (schema, table) */
         return note_table_ddl(g, DDL_ALTER, b, a);
-    case SQLITE_CREATE_TEMP_INDEX:
-    case SQLITE_CREATE_TEMP_TABLE:
-    case SQLITE_CREATE_TEMP_TRIGGER:
-    case SQLITE_CREATE_TEMP_VIEW:
-        return check_temp(g);
-    case SQLITE_CREATE_VTABLE:
-        if (schema && strcmp(schema, "temp") == 0)
-            return check_temp(g);
-        /* fall through */
-    default:
-        g->schema = g->no_cache = true;
-        return SQLITE_OK;
     }
+    g->schema = g->no_cache = true;
+    return SQLITE_OK;
 }
 
 static int authorize(void *arg, int action, const char *a, const char *b, const char *schema,

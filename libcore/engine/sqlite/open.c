@@ -65,6 +65,8 @@ static void store_submit(engine *base, job *j)
     j->owner = base;
     j->at = 0;
     j->run = NULL;
+    if (j->kind == JOB_TX_BEGIN)
+        j->tx[0] = '\0';
     atomic_store(&j->cancel, ERR_NONE);
     list_init(&j->link);
     j->submitted_us = clock_mono_us();

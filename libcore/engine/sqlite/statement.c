@@ -219,7 +219,7 @@ static bool bind_named(dbconn *c, statement *s, const engine_stmt *from, error *
         error_clear(e);
         if (name && *name != '?')
             return error_set(e, ERR_QUERY_ERROR, "no value was given for the parameter \"%s\"",
-                             name);
+                             name + 1);
         error_set(e, ERR_QUERY_ERROR, "parameter %d of the statement has no name", at);
         return error_hint(e, "Give the parameters as an array, or name all of them.");
     }
