@@ -133,9 +133,7 @@ static void show(import_run *r, scan_text answer)
         return;
     if (scan_member(answer, "rows", &v))
         scan_int(v, &rows);
-    bool created = scan_member(answer, "created", &v) && v.n == 4; /* true */
-    buf_addf(out, "%" PRId64 " row%s into %stable ", rows, rows == 1 ? "" : "s",
-             created ? "new " : "");
+    buf_addf(out, "%" PRId64 " row%s into table ", rows, rows == 1 ? "" : "s");
     text_printable(out, r->table, strlen(r->table));
     buf_addc(out, '\n');
 }

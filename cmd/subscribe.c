@@ -236,6 +236,8 @@ static int follow(subscribe_run *r)
         error_set(&why, ERR_CANCELLED, "interrupted");
     else if (r->s.finished && r->s.err.code == ERR_NONE && !r->c.out.failed)
         return EXIT_OK;
+    if (why.code == ERR_AUTH_REQUIRED || why.code == ERR_AUTH_FAILED)
+        endpoint_hint_token(&r->c.ep, &why);
     return client_fail(&r->c, &why);
 }
 
