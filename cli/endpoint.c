@@ -153,12 +153,18 @@ void endpoint_find_token(endpoint *ep)
 
 void endpoint_hint_address(const endpoint *ep, error *e)
 {
-    runtime_record record;
-    if (ep->loopback && runtime_list(&record, 1) == 1)
-        error_hint(e, "a daemon of yours listens on %.100s: give --url or set RUSTYDB_URL",
-                   record.url);
+    enum { MOST = 3 };
+    runtime_record *records = xalloc(MOST * sizeof *records);
+    int n = ep->loopback ? runtime_list(records, MOST) : 0;
+    buf urls = BUF_INIT;
+    for (int i = 0; i < n && i < MOST; i++)
+        buf_addf(&urls, "%s%.40s", i > 0 ? ", " : "", records[i].url);
+    if (n > 0)
+        error_hint(e, "running here: %s; say which by --url", buf_cstr(&urls));
     else
         error_hint(e, "\"rustydb serve\" starts a daemon; --url or RUSTYDB_URL says where it is");
+    buf_free(&urls);
+    mem_free(records);
 }
 
 void endpoint_hint_token(const endpoint *ep, error *e)
