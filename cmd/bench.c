@@ -46,16 +46,15 @@ static const option options[] = {
 const command_usage usage_bench = {
     .synopsis = "[OPTION...] SCENARIO",
     .details =
-        "Scenarios:\n"
+        "Scenarios:\n\n"
 #define SCENARIO(name, summary, ...) "  " #name "\n        " summary "\n"
 #include "cli/bench/scenarios.def"
 #undef SCENARIO
         "\n"
-        "The tables it makes are named bench_* and are dropped at the end. Load goes over plain\n"
+        "The tables it makes are named bench_* and are dropped at the end. Load goes over plain "
         "http:// only. Where the daemon runs on this machine, its CPU time and memory are "
-        "measured\n"
-        "too. With --target, or --publish-url and --subscribe-url, the same load goes to any "
-        "other\n"
+        "measured too.\n\n"
+        "With --target, or --publish-url and --subscribe-url, the same load goes to any other "
         "server, for comparison.",
     .examples = "  rustydb bench read --clients 64 --duration 10s\n"
                 "  rustydb bench fanout --subscribers 1000 --in-flight 8 --format json\n"
