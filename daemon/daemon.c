@@ -36,13 +36,21 @@ typedef struct process {
 /* ---- start -------------------------------------------------------------------------------------
  */
 
+/* libwebsockets makes its tables as large as the soft limit, which may be a million or more in a
+ * container; it is brought down to what makes sense, so that they stay small. */
+#define DESCRIPTORS_ENOUGH 65536
+
 static void take_descriptors(int64_t connections)
 {
     struct rlimit limit;
     rlim_t want = (rlim_t)connections + 256;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want)
+    rlim_t most = want > DESCRIPTORS_ENOUGH ? want : DESCRIPTORS_ENOUGH;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || (limit.rlim_cur >= want && limit.rlim_cur <= most))
         return;
-    limit.rlim_cur = want < limit.rlim_max ? want : limit.rlim_max;
+    if (limit.rlim_cur > most)
+        limit.rlim_cur = most;
+    else
+        limit.rlim_cur = want < limit.rlim_max ? want : limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur < want)
         log_warn("descriptors",

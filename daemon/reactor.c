@@ -294,7 +294,8 @@ static bool make_context(reactor *r, error *e)
     info.timeout_secs = (unsigned)((cfg->request_timeout + 999) / 1000);
     info.max_http_header_data = HEAD_MAX;
     info.pt_serv_buf_size = 65536;
-    info.fd_limit_per_thread = (unsigned)cfg->max_connections + 64;
+    /* No fd_limit_per_thread: below the soft limit of descriptors, it makes libwebsockets find
+     * connections by linear search, so that opening many is quadratic. */
     info.options = LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_DISABLE_IPV6;
     void *loops[1] = {r->loop};
     if (r->loop) {
