@@ -189,8 +189,7 @@ static void make_message(fanout *f)
     buf body = BUF_INIT;
     make_body(f, &body);
     if (!f->posts) {
-        buf_addf(&f->message,
-                 "{\"id\":\"p\",\"type\":\"%s\",\"payload\":", table ? "execute" : "publish");
+        buf_addf(&f->message, "{\"type\":\"%s\",\"payload\":", table ? "execute" : "publish");
         buf_add(&f->message, body.data, body.len);
         buf_addc(&f->message, '}');
     } else if (r->publish.redis) {
