@@ -76,7 +76,8 @@ typedef struct feed_config {
 feed *feed_start(engine *g, const feed_config *config, error *e);
 /* Wakes the feed: there may be new records. Any thread, never blocks (engine_config.on_commit). */
 void feed_wake(feed *f);
-/* Ends the thread and forgets all subscriptions; no message is posted afterwards. */
+/* Ends the thread, forgets all subscriptions and frees the feed; no message is posted afterwards.
+ * Nobody may be calling anything with it any more. */
 void feed_stop(feed *f);
 
 /* A listener is one reactor. Its mailbox must outlive the feed. Its number; -1 when there are

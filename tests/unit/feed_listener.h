@@ -129,6 +129,7 @@ static void listener_pump(listener *l, int64_t wait_us)
 /* After feed_stop. */
 static void listener_end(listener *l)
 {
+    l->no_acks = true; /* the feed is gone */
     listener_pump(l, 0);
     mailbox_destroy(&l->box);
     for (int i = 0; i < LISTENER_SUBS; i++)
