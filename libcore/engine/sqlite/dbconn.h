@@ -53,7 +53,7 @@ typedef struct dbconn {
 typedef enum dbconn_role { DBCONN_WRITER, DBCONN_READER, DBCONN_PROBE } dbconn_role;
 
 /* Opens and sets up a connection. The writer's creates the file and switches to WAL; a probe's
- * opens read-only and changes no setting. On failure nothing stays open. */
+ * opens read-only, takes a URI, and changes no setting. On failure nothing stays open. */
 bool dbconn_open(dbconn *c, const char *path, const char *vfs, dbconn_role role,
                  const engine_config *cfg, error *e);
 void dbconn_close(dbconn *c); /* also after a failed open, or zeroed */

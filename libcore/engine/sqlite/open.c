@@ -154,6 +154,30 @@ static bool check_open_file(dbconn *c, error *e)
     return ok;
 }
 
+/* The file's name for the check: where there is no WAL, one that has SQLite make no side files. */
+static bool check_name(store *g, buf *name)
+{
+    struct stat st;
+    size_t n = strlen(g->path);
+    buf_add(name, g->path, n);
+    buf_adds(name, "-wal");
+    bool wal = stat(buf_cstr(name), &st) == 0 && st.st_size > 0;
+    buf_clear(name);
+    if (wal) {
+        buf_add(name, g->path, n);
+        return !name->failed;
+    }
+    buf_adds(name, "file:");
+    for (const char *p = g->path; *p; p++) {
+        if (strchr("%?#", *p))
+            buf_addf(name, "%%%02x", (unsigned char)*p);
+        else
+            buf_addc(name, *p);
+    }
+    buf_adds(name, "?immutable=1");
+    return !name->failed;
+}
+
 /* Looks at an existing file through a connection that cannot write, for as long as is affordable
  * (big files are checked in part). A damaged file is thus refused before anything touches it. */
 static bool check_file(store *g, error *e)
@@ -162,9 +186,15 @@ static bool check_file(store *g, error *e)
     if (stat(g->path, &st) != 0 || st.st_size == 0)
         return true;
     dbconn c;
-    if (!dbconn_open(&c, g->path, g->cfg.vfs, DBCONN_PROBE, &g->cfg, e))
+    buf name = BUF_INIT;
+    bool ok = check_name(g, &name);
+    if (!ok)
+        sql_code_error(SQLITE_NOMEM, "out of memory", e);
+    ok = ok && dbconn_open(&c, buf_cstr(&name), g->cfg.vfs, DBCONN_PROBE, &g->cfg, e);
+    buf_free(&name);
+    if (!ok)
         return false;
-    bool ok = check_open_file(&c, e);
+    ok = check_open_file(&c, e);
     dbconn_close(&c);
     if (!ok && e->code == ERR_CORRUPT) {
         error was = *e;
@@ -245,7 +275,7 @@ static bool read_log_id(store *g, error *e)
 
 static bool open_database(store *g, error *e)
 {
-    if (!check_file(g, e) || !make_file(g, e) || !writer_open(g, e) || !read_log_id(g, e))
+    if (!make_file(g, e) || !check_file(g, e) || !writer_open(g, e) || !read_log_id(g, e))
         return false;
     atomic_store(&g->head, g->writer.log.head);
     atomic_store(&g->oldest, g->writer.log.oldest);
@@ -268,8 +298,17 @@ static bool start_threads(store *g, error *e)
     return false;
 }
 
+/* Memory statistics cost a lock around every allocation of SQLite's. Too late, and harmless, when
+ * somebody has used SQLite before. */
+static void configure_sqlite(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static engine *store_open(const engine_config *cfg, error *e)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, configure_sqlite);
     store *g = copy_config(cfg, e);
     if (!g)
         return NULL;

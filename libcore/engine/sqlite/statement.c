@@ -76,6 +76,28 @@ static void statement_end(statement *s)
     mem_free(s);
 }
 
+static int prepare_once(dbconn *c, const char *sql, size_t len, statement *s, const char **tail)
+{
+    guard_reset(&c->guard);
+    c->guard.client = true;
+    int rc =
+        sqlite3_prepare_v3(c->db, sql, (int)len + 1, SQLITE_PREPARE_PERSISTENT, &s->stmt, tail);
+    c->guard.client = false;
+    return rc;
+}
+
+/* Some errors come from what SQLite remembers of the schema, without a look at whether another
+ * connection has changed it: looks, and prepares once more. */
+static int prepare_fresh(dbconn *c, const char *sql, size_t len, statement *s, const char **tail)
+{
+    int rc = prepare_once(c, sql, len, s, tail);
+    if (rc != SQLITE_ERROR || c->guard.refused.code != ERR_NONE)
+        return rc;
+    if (!dbconn_exec(c, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL))
+        return rc;
+    return prepare_once(c, sql, len, s, tail);
+}
+
 static statement *prepare_new(dbconn *c, const char *sql, size_t len, error *e)
 {
     statement *s = mem_zalloc(sizeof *s);
@@ -85,11 +107,7 @@ static statement *prepare_new(dbconn *c, const char *sql, size_t len, error *e)
     }
     list_init(&s->lru);
     const char *tail = NULL;
-    guard_reset(&c->guard);
-    c->guard.client = true;
-    int rc =
-        sqlite3_prepare_v3(c->db, sql, (int)len + 1, SQLITE_PREPARE_PERSISTENT, &s->stmt, &tail);
-    c->guard.client = false;
+    int rc = prepare_fresh(c, sql, len, s, &tail);
     bool ok = rc == SQLITE_OK || dbconn_error(c, rc, e);
     if (ok && !s->stmt) {
         error_clear(e);
