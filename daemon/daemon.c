@@ -252,8 +252,7 @@ static void stop(process *p)
     for (int i = 0; i < d->n_reactors; i++)
         reactor_wait(d->reactors[i]);
     if (d->feed)
-        feed_stop(d->feed);
-    d->feed = NULL;
+        feed_stop(d->feed); /* freed when the engine commits nothing more that could wake it */
     if (d->workers.n_threads)
         task_pool_stop(&d->workers);
     for (int i = 0; i < d->n_reactors; i++)
@@ -262,6 +261,7 @@ static void stop(process *p)
         auth_close(d->auth);
     if (d->engine)
         engine_close(d->engine, daemon_config(d)->shutdown_timeout * 1000);
+    feed_free(d->feed);
     while (p->old) {
         old_config *next = p->old->next;
         config_free(p->old->cfg);

@@ -123,17 +123,26 @@ static void *run(void *arg)
 /* ---- starting and stopping --------------------------------------------------------------------
  */
 
+/* Everything but what feed_wake touches. */
 static void release(feed *f)
 {
     streams_free_all(f);
     map_free(&f->topics);
     map_free(&f->subs);
     filter_env_free(f->env);
+    f->env = NULL;
     if (f->reader)
         engine_log_close(f->reader);
+    f->reader = NULL;
     event_text_free(&f->event);
     buf_free(&f->scratch);
     buf_free(&f->replay);
+}
+
+void feed_free(feed *f)
+{
+    if (!f)
+        return;
     mailbox_destroy(&f->box);
     pthread_mutex_destroy(&f->lock);
     mem_free(f);
@@ -168,12 +177,14 @@ feed *feed_start(engine *g, const feed_config *config, error *e)
     f->reader = f->env ? engine_log_open(g, e) : NULL;
     if (!f->reader || !engine_log_bounds(f->reader, &bounds, e)) {
         release(f);
+        feed_free(f);
         return NULL;
     }
     f->at = bounds.head;
     if (pthread_create(&f->thread, NULL, run, f) != 0) {
         error_set(e, ERR_INTERNAL_ERROR, "cannot start the feed's thread");
         release(f);
+        feed_free(f);
         return NULL;
     }
     pthread_setname_np(f->thread, "feed");
@@ -205,8 +216,6 @@ static void drop_list(list *subs)
 
 void feed_stop(feed *f)
 {
-    if (!f)
-        return;
     mailbox_close(&f->box);
     pthread_join(f->thread, NULL);
     drop_mail(f);

@@ -76,9 +76,12 @@ typedef struct feed_config {
 feed *feed_start(engine *g, const feed_config *config, error *e);
 /* Wakes the feed: there may be new records. Any thread, never blocks (engine_config.on_commit). */
 void feed_wake(feed *f);
-/* Ends the thread, forgets all subscriptions and frees the feed; no message is posted afterwards.
- * Nobody may be calling anything with it any more. */
+/* Ends the thread and forgets all subscriptions; no message is posted afterwards. From here on
+ * nobody may call anything but feed_wake, which does nothing: the engine may still be committing.
+ */
 void feed_stop(feed *f);
+/* After feed_stop, once nobody wakes it any more (the engine is closed). NULL is fine. */
+void feed_free(feed *f);
 
 /* A listener is one reactor. Its mailbox must outlive the feed. Its number; -1 when there are
  * FEED_MAX_LISTENERS already. Any thread. */

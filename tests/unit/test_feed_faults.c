@@ -246,6 +246,7 @@ static void a_frame_says_all_there_is(void **state)
     assert_int_equal(l.subs[1].err.code, ERR_TABLE_NOT_FOUND);
     assert_non_null(strstr(l.subs[1].err.message, "renamed to \"u\""));
     feed_stop(f);
+    feed_free(f);
     listener_end(&l);
 }
 
@@ -266,6 +267,7 @@ static void a_topic_is_quoted(void **state)
     listener_until(&l, l.subs[1].events == 1);
     assert_non_null(strstr(buf_cstr(&l.subs[1].text), "\"topic\":\"table:a\\\"b\",\"lsn\":1,"));
     feed_stop(f);
+    feed_free(f);
     listener_end(&l);
 }
 
@@ -317,6 +319,7 @@ static void positions_that_cannot_be_served(void **state)
     }
     assert_non_null(strstr(l.subs[0].err.message, "4 to 4"));
     feed_stop(f);
+    feed_free(f);
     listener_end(&l);
 }
 
@@ -351,6 +354,7 @@ static void pruned_under_a_reader(bool gap_is_error)
     assert_int_equal(slow.subs[1].err.detail, 1400);
     expect_range(&slow.subs[1], 1, slow.subs[1].events); /* what came before is whole */
     feed_stop(f);
+    feed_free(f);
     listener_end(&slow);
     listener_end(&quick);
 }
@@ -384,6 +388,7 @@ static void all_pruned_is_a_gap_too(void **state)
     feed_wake(f);
     listener_until(&l, l.subs[2].events == 1);
     feed_stop(f);
+    feed_free(f);
     listener_end(&l);
 }
 
@@ -408,6 +413,7 @@ static void a_log_that_cannot_be_read_is_read_later(void **state)
     expect_range(&l.subs[2], 1, 40);
     assert_int_equal(script.failing_reads, 0);
     feed_stop(f);
+    feed_free(f);
     listener_end(&l);
 }
 
@@ -441,6 +447,7 @@ static void an_altered_table(void **state)
     assert_int_equal(l.subs[3].err.code, ERR_INVALID_MESSAGE);
     expect_lsns(&l.subs[4], (const int64_t[]){2, 3}, 2);
     feed_stop(f);
+    feed_free(f);
     listener_end(&l);
 }
 
@@ -464,6 +471,7 @@ static void a_table_that_goes_and_comes_back(void **state)
     listener_until(&l, l.subs[1].ended); /* the present does */
     expect_lsns(&l.subs[1], (const int64_t[]){1, 2, 3, 5, 6, 7}, 6);
     feed_stop(f);
+    feed_free(f);
     listener_end(&l);
 }
 
@@ -491,6 +499,7 @@ static void a_filter_that_fails_ends_its_subscriptions_only(void **state)
     assert_int_equal(l.subs[1].err.code, ERR_QUERY_ERROR);
     assert_non_null(strstr(l.subs[1].err.message, "event 4: "));
     feed_stop(f);
+    feed_free(f);
     listener_end(&l);
 }
 
@@ -535,6 +544,7 @@ static bool story(unsigned long nth)
     else
         expect_lsns(&a.subs[4], (const int64_t[]){1, 2, 4, 5, 8, 9}, 6);
     feed_stop(f);
+    feed_free(f);
     listener_end(&a);
     listener_end(&b);
     return true;
@@ -566,6 +576,7 @@ static void subscribing_without_memory_is_refused(void **state)
     assert_true(nth > 5);
     listener_until(&l, l.subs[1].live);
     feed_stop(f);
+    feed_free(f);
     listener_end(&l);
 }
 
