@@ -34,7 +34,8 @@ typedef struct conn {
     int n_runs;
     uint64_t serial;
     int fd;
-    bool blocked; /* the socket took not everything; a writable callback is under way */
+    bool over_limit; /* accepted past max_connections, to be told so and closed */
+    bool blocked;    /* the socket took not everything; a writable callback is under way */
     outq out;
     int64_t last_activity_us; /* monotonic: last byte read, or end of the last request */
     int64_t wrote_us;    /* last time something of `out` was handed over, or was queued first */

@@ -92,6 +92,21 @@ static int64_t read_content_length(struct lws *wsi)
     return strtoll(text, NULL, 10);
 }
 
+/* Whether an Accept-Encoding header allows gzip: named, and not with a weight of zero (RFC 9110,
+ * 12.5.3). */
+static bool accepts_gzip(char *header)
+{
+    for (char *item; (item = strsep(&header, ",")) != NULL;) {
+        item += strspn(item, " \t");
+        size_t name = strcspn(item, "; \t");
+        if (!(name == 4 && strncasecmp(item, "gzip", 4) == 0) && !(name == 1 && *item == '*'))
+            continue;
+        const char *weight = strcasestr(item + name, "q=");
+        return !weight || strtod(weight + 2, NULL) > 0;
+    }
+    return false;
+}
+
 static void read_head(request *q, struct lws *wsi)
 {
     char connection[64] = "", version[16] = "", encoding[256] = "";
@@ -102,8 +117,7 @@ static void read_head(request *q, struct lws *wsi)
     read_header(wsi, WSI_TOKEN_CONNECTION, connection, sizeof connection);
     read_header(wsi, WSI_TOKEN_HTTP, version, sizeof version);
     read_header(wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING, encoding, sizeof encoding);
-    q->takes_gzip = strstr(encoding, "gzip") && !strstr(encoding, "gzip;q=0,") &&
-                    daemon_config(q->c->r->d)->gzip_min > 0;
+    q->takes_gzip = accepts_gzip(encoding) && daemon_config(q->c->r->d)->gzip_min > 0;
     q->http10 = strcmp(version, "HTTP/1.0") == 0;
     q->keep_alive = q->http10 ? strcasecmp(connection, "keep-alive") == 0
                               : strcasestr(connection, "close") == NULL;
@@ -160,8 +174,16 @@ static bool check_head(request *q, char *allow, size_t room, error *e)
     bool takes_body = q->method & (HTTP_POST | HTTP_PUT | HTTP_PATCH);
     if (!takes_body && (q->chunked || q->content_length > 0))
         return error_set(e, ERR_INVALID_MESSAGE, "this method takes no body");
-    if (!route_find(q, allow, room, e))
+    bool found = route_find(q, allow, room, e);
+    principal stranger;
+    error denied;
+    if (!found) { /* strangers do not learn which paths there are */
+        if (!authenticate(q, wsi, &stranger, &denied)) {
+            *e = denied;
+            allow[0] = '\0';
+        }
         return false;
+    }
     int phase = atomic_load(&q->c->r->d->phase);
     if (phase == PHASE_STOPPING && !(q->route->flags & ROUTE_STARTING))
         return error_set(e, ERR_SHUTTING_DOWN, "the daemon is stopping");
@@ -251,6 +273,17 @@ static void answer_options(request *q)
     http_reply_with(q, 204, NULL, headers, NULL, 0);
 }
 
+/* A connection past the limit is told so by the answer to its first request. */
+static bool check_room(conn *c, error *e)
+{
+    if (!c->over_limit)
+        return true;
+    c->req->keep_alive = false;
+    error_set(e, ERR_CONNECTION_LIMIT, "%lld connections are open, as many as may be",
+              (long long)daemon_config(c->r->d)->max_connections);
+    return error_hint(e, "Try again later, or raise max_connections.");
+}
+
 int http_on_request(conn *c)
 {
     char allow[80] = "";
@@ -274,7 +307,7 @@ int http_on_request(conn *c)
     if (q->method & (HTTP_POST | HTTP_PUT | HTTP_PATCH) && !expects_body(q) &&
         q->content_length != 0)
         q->keep_alive = false;
-    if (!check_head(q, allow, sizeof allow, &e)) {
+    if (!check_room(c, &e) || !check_head(q, allow, sizeof allow, &e)) {
         if (expects_body(q) && q->content_length <= DISCARD_MAX)
             q->read_body = discard_body;
         refuse(q, &e, allow);
@@ -502,8 +535,7 @@ void http_reply_problem(request *q, const error *e, const problem_extra *x)
     json_writer w;
     jw_init(&w, &text);
     problem_write(&w, e, x);
-    const char *headers =
-        e->code == ERR_BUSY || e->code == ERR_RATE_LIMIT_EXCEEDED ? "Retry-After: 1\r\n" : NULL;
+    const char *headers = error_describe(e->code)->http_status == 503 ? "Retry-After: 1\r\n" : NULL;
     http_reply_with(q, error_describe(e->code)->http_status, "application/problem+json", headers,
                     text.data, text.len);
     buf_free(&text);
@@ -662,6 +694,20 @@ int http_on_writable(conn *c)
     return http_flush(c);
 }
 
+bool http_check_params(const request *q, const char *const *allowed, error *e)
+{
+    for (const char *at = q->query; *at; at += strlen(at) + 1) {
+        size_t n = strcspn(at, "=");
+        const char *const *name = allowed;
+        while (*name && (strlen(*name) != n || strncmp(*name, at, n) != 0))
+            name++;
+        if (!*name)
+            return error_set(e, ERR_INVALID_MESSAGE, "there is no query parameter '%.*s'",
+                             (int)(n < 60 ? n : 60), at);
+    }
+    return true;
+}
+
 bool http_query_param(const request *q, const char *name, char *out, size_t room)
 {
     size_t n = strlen(name);
@@ -726,7 +772,7 @@ int http_on_upgrade(conn *c)
         return -1;
     request *q = new_request(c);
     read_head(q, c->wsi);
-    if (check_upgrade(q, c->wsi, &who, &e)) {
+    if (check_room(c, &e) && check_upgrade(q, c->wsi, &who, &e)) {
         http_free_request(c);
         ws_prepare(c, &who);
         return 0;

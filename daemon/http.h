@@ -89,6 +89,8 @@ void http_stream_end(request *q, refbuf *last);
 
 /* Copies a query parameter, decoded; false when it is absent (or does not fit). */
 bool http_query_param(const request *q, const char *name, char *out, size_t room);
+/* INVALID_MESSAGE for a parameter that is not in the list (which ends with NULL). */
+bool http_check_params(const request *q, const char *const *allowed, error *e);
 
 /* ---- the callback's side ---- */
 /* The head has come. Nonzero: close the connection. */

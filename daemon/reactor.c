@@ -18,6 +18,7 @@
 enum {
     TICK_US = 250000,
     ACCEPT_BATCH = 256,
+    RESERVE = 32,       /* connections past max_connections that are answered */
     RX_PIECE = 1024,    /* receive buffer of a WebSocket; larger costs memory per connection */
     TX_PIECE = 1 << 20, /* most that lws hands to the kernel in one call */
     HEAD_MAX = 8192,    /* bytes of all headers of a request */
@@ -80,18 +81,6 @@ static void take_mail(reactor *r)
 /* ---- accepting ---------------------------------------------------------------------------------
  */
 
-static void refuse_connection(int fd)
-{
-    static const char text[] =
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"
-        "Retry-After: 1\r\nConnection: close\r\nContent-Length: 118\r\n\r\n"
-        "{\"type\":\"about:blank\",\"title\":\"Too many connections.\",\"status\":503,"
-        "\"code\":\"CONNECTION_LIMIT\",\"detail\":\"try again\"}\r\n";
-    ssize_t ignored = send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-    (void)ignored;
-    close(fd);
-}
-
 static void adopt(reactor *r, int fd)
 {
     int one = 1;
@@ -99,8 +88,9 @@ static void adopt(reactor *r, int fd)
     struct lws *wsi = lws_adopt_socket_vhost(r->vhost, fd);
     if (!wsi) /* lws has closed it */
         return;
-    atomic_fetch_add(&r->d->connections, 1);
-    lws_set_opaque_user_data(wsi, conn_new(r, wsi, fd));
+    conn *c = conn_new(r, wsi, fd);
+    c->over_limit = atomic_fetch_add(&r->d->connections, 1) >= daemon_config(r->d)->max_connections;
+    lws_set_opaque_user_data(wsi, c);
 }
 
 static void accept_all(reactor *r)
@@ -114,12 +104,11 @@ static void accept_all(reactor *r)
                 return;
             continue;
         }
-        if (atomic_load(&r->d->connections) >= daemon_config(r->d)->max_connections) {
-            STAT_ADD(r->stats.errors, 1);
-            refuse_connection(fd);
-        } else {
+        /* A few more than the limit get in, so that they can be told (http.c). */
+        if (atomic_load(&r->d->connections) < daemon_config(r->d)->max_connections + RESERVE)
             adopt(r, fd);
-        }
+        else
+            close(fd);
     }
 }
 
@@ -228,8 +217,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return http_on_upgrade(c);
     case LWS_CALLBACK_CONFIRM_EXTENSION_OKAY:
-        c->ws->deflate_bits = 15;
-        return 0;
+        return ws_accept_deflate(c) ? 0 : 1;
     case LWS_CALLBACK_ESTABLISHED:
         ws_opened(c);
         return 0;

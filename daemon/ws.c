@@ -25,6 +25,16 @@ void ws_prepare(conn *c, const principal *who)
     c->ws = s;
 }
 
+bool ws_accept_deflate(conn *c)
+{
+    char offer[512];
+    if (lws_hdr_copy(c->wsi, offer, sizeof offer, WSI_TOKEN_EXTENSIONS) <= 0 ||
+        strstr(offer, "server_max_window_bits"))
+        return false;
+    c->ws->deflate_bits = 15;
+    return true;
+}
+
 void ws_opened(conn *c)
 {
     conn_set_state(c, CONN_WS);

@@ -23,6 +23,9 @@ typedef struct ws {
 
 /* Prepares c->ws while the upgrade is checked. */
 void ws_prepare(conn *c, const principal *who);
+/* Whether the client's offer of permessage-deflate can be accepted. One that limits our window is
+ * declined, since lws cannot name it in its answer (RFC 7692, 7.1.2.1). */
+bool ws_accept_deflate(conn *c);
 void ws_opened(conn *c);
 /* A piece of a message; nonzero: close. */
 int ws_on_receive(conn *c, const char *p, size_t n);

@@ -89,9 +89,7 @@ static bool on_auth(message *m, error *e)
         jw_str(&w, e->message);
         jw_end_object(&w);
         ws_end_message(&w, c);
-        if (c->ws->who.kind == PRINCIPAL_NONE)
-            conn_end(c, 1008, "the credentials are not known");
-        return true;
+        return true; /* it may try again until its time is over */
     }
     c->ws->who = who;
     ws_begin_message(&w, &out, m->id_text, "auth_success");
@@ -225,6 +223,16 @@ static bool on_cancel(message *m, error *e)
     free(text);
     if (!found)
         return error_set(e, ERR_NOT_FOUND, "no query with this id runs on this connection");
+    buf out = BUF_INIT;
+    json_writer w;
+    ws_begin_message(&w, &out, m->id_text, "query_result");
+    jw_begin_object(&w);
+    jw_key(&w, "part");
+    jw_str(&w, "end");
+    jw_key(&w, "cancelled");
+    jw_bool(&w, true);
+    jw_end_object(&w);
+    ws_end_message(&w, m->c);
     return true;
 }
 

@@ -26,6 +26,7 @@ void api_table(request *q);
 /* import.c */
 void api_import(request *q);
 /* websocket.c */
+void api_ws_upgrade_required(request *q);
 void api_ws_status(request *q);
 void api_ws_broadcast(request *q);
 

@@ -52,6 +52,9 @@ static bool read_format(const request *q, import_format *out, error *e)
 
 static bool read_options(request *q, import_options *o, char *pointer, size_t room, error *e)
 {
+    static const char *const allowed[] = {"format", "at", "create", "atomic", NULL};
+    if (!http_check_params(q, allowed, e))
+        return false;
     o->table = q->params[0];
     o->pointer = pointer;
     pointer[0] = '\0';

@@ -47,9 +47,11 @@ static bool number_param(const request *q, const char *name, int64_t fallback, i
 
 void api_tables(request *q)
 {
+    static const char *const allowed[] = {"offset", "limit", NULL};
     int64_t offset, limit;
     error e;
-    if (!number_param(q, "offset", 0, 0, INT64_MAX, &offset, &e) ||
+    if (!http_check_params(q, allowed, &e) ||
+        !number_param(q, "offset", 0, 0, INT64_MAX, &offset, &e) ||
         !number_param(q, "limit", 100, 1, 1000, &limit, &e)) {
         http_reply_error(q, &e);
         return;

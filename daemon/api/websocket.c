@@ -1,4 +1,4 @@
-/* GET /ws/status and POST /ws/broadcast. */
+/* GET /ws, GET /ws/status and POST /ws/broadcast. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "daemon/api/api.h"
@@ -7,6 +7,15 @@
 #include "json/read.h"
 
 #include <string.h>
+
+/* GET /ws without an upgrade. */
+void api_ws_upgrade_required(request *q)
+{
+    error e;
+    error_set(&e, ERR_UPGRADE_REQUIRED, "this is a WebSocket endpoint");
+    error_hint(&e, "Connect with ws:// and a WebSocket client.");
+    http_reply_problem(q, &e, NULL);
+}
 
 typedef struct totals {
     uint64_t http, ws, subscriptions, connections, requests, in, out, bytes_in, bytes_out;

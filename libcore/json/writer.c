@@ -2,6 +2,7 @@
 
 #include "base/utf8.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,7 +198,10 @@ size_t json_format_real(double v, char *out)
     size_t n = format_few_decimals(v, out);
     if (n)
         return n;
-    for (int precision = 15; precision <= 17; precision++) {
+    /* A normal double keeps any decimal of 15 digits, so fewer need not be tried: %g drops zeros.
+     */
+    int first = fabs(v) < DBL_MIN ? 1 : 15;
+    for (int precision = first; precision <= 17; precision++) {
         n = (size_t)snprintf(out, 32, "%.*g", precision, v);
         if (precision == 17 || strtod(out, NULL) == v)
             break;

@@ -103,7 +103,8 @@ static void test_reals(void **state)
     check_real(1e15, "1e+15");
     check_real(123456.789, "123456.789");
     check_real(0.001, "0.001");
-    check_real(5e-324, NULL);
+    check_real(5e-324, "5e-324");
+    check_real(1.5e-320, "1.5e-320");
     check_real(DBL_MAX, NULL);
     check_real(DBL_MIN, NULL);
     uint64_t x = 88172645463325252u;
