@@ -202,9 +202,11 @@ int ws_on_writable(conn *c)
     if (c->state == CONN_CLOSING && list_empty(&c->out.items))
         return close_now(c, (int)c->close_code, c->close_reason);
     if (c->ws->ping_due) {
-        unsigned char ping[LWS_PRE + 1];
+        /* With a payload: lws does not tell of the empty pong that answers an empty ping. */
+        unsigned char ping[LWS_PRE + 4];
+        memcpy(ping + LWS_PRE, "live", 4);
         c->ws->ping_due = false;
-        if (lws_write(c->wsi, ping + LWS_PRE, 0, LWS_WRITE_PING) < 0)
+        if (lws_write(c->wsi, ping + LWS_PRE, 4, LWS_WRITE_PING) < 0)
             return -1;
     }
     return 0;
