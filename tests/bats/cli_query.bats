@@ -183,26 +183,6 @@ ne'); CREATE TABLE b (y); CREATE TRIGGER tr AFTER INSERT ON b BEGIN DELETE FROM 
   [ "$status" = 3 ]
 }
 
-@test "the local token goes to the recorded address only" {
-  start_daemon
-  # Something else that listens on this machine gets no token.
-  "$PYTHON" -c '
-import socket
-s = socket.create_server(("127.0.0.1", 0))
-print(s.getsockname()[1], flush=True)
-c, _ = s.accept()
-print(c.recv(65536).decode(), flush=True)
-c.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")' >"$T/other" &
-  PIDS+=($!)
-  wait_until test -s "$T/other"
-  q --url "http://127.0.0.1:$(head -n1 "$T/other")" 'SELECT 1'
-  [ "$status" = 5 ]
-  wait_until grep -q 'POST /api/v1/query' "$T/other"
-  ! grep -qi authorization "$T/other"
-  q --url "http://localhost:$PORT" 'SELECT 1 AS a'
-  [ "$status" = 0 ]
-}
-
 ENDLESS='WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT'
 
 
