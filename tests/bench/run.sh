@@ -88,17 +88,20 @@ inserts() {
 others() {
   daemon mixed mixed "${for_seconds[@]}"
   daemon latency latency "${for_seconds[@]}"
-  daemon slowread slowread --duration "${SECONDS_EACH}s"
 }
 
-# A daemon of its own for each, so that its memory before is a fresh one's.
-idle_subscribers() {
-  local n
-  for n in 1000 8000; do
-    start_daemon "connect-$n-$RANDOM" "${FLAGS[@]+"${FLAGS[@]}"}"
-    daemon "connect-$n" connect --subscribers $n
-    stop_daemon
-  done
+# fresh NAME ARGUMENT...: with a daemon of its own, so that its memory before is a fresh one's.
+fresh() {
+  [[ $1 =~ ${BENCH_ONLY:-.} ]] || return 0
+  start_daemon "$1-$RANDOM" "${FLAGS[@]+"${FLAGS[@]}"}"
+  daemon "$@"
+  stop_daemon
+}
+
+memory() {
+  fresh connect-1000 connect --subscribers 1000
+  fresh connect-8000 connect --subscribers 8000
+  fresh slowread slowread "${for_seconds[@]}"
 }
 
 # ---- telling ----------------------------------------------------------------------------------------
@@ -186,7 +189,7 @@ start_redis_if_there() { [ -z "$REDIS" ] || start_redis 230; }
 
 start_nginx_if_there
 start_redis_if_there
-rounds idle_subscribers
+rounds memory
 start_daemon main "${FLAGS[@]+"${FLAGS[@]}"}"
 rounds inserts
 rounds reads

@@ -7,8 +7,8 @@ SERVERS=()
 
 stop_servers() {
   local pid
-  for pid in "${SERVERS[@]+"${SERVERS[@]}"}"; do kill -TERM "$pid" 2>/dev/null; done
-  for pid in "${SERVERS[@]+"${SERVERS[@]}"}"; do wait "$pid" 2>/dev/null; done
+  for pid in "${SERVERS[@]+"${SERVERS[@]}"}"; do kill -TERM "$pid" 2>/dev/null || true; done
+  for pid in "${SERVERS[@]+"${SERVERS[@]}"}"; do wait "$pid" 2>/dev/null || true; done
   rm -rf "$WORK"
 }
 trap stop_servers EXIT
