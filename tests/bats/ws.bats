@@ -196,7 +196,7 @@ load helper
 }
 
 @test "a slow consumer is closed with 1013 and resumes; memory stays" {
-  start_daemon --stream-buffer 64k
+  start_daemon --stream-buffer 1m
   case_of ws_position slow_consumer
 }
 

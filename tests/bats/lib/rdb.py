@@ -228,7 +228,10 @@ class Session:
             message["payload"] = payload
         if id_ is not None:
             message["id"] = id_
-        await self.ws.send(json.dumps(message))
+        try:
+            await self.ws.send(json.dumps(message))
+        except websockets.ConnectionClosed as e:
+            raise Closed(e.rcvd.code if e.rcvd else None, e.rcvd.reason if e.rcvd else "") from None
 
     async def answers(self, id_, timeout=LIMIT):
         """Yields messages with this id; others are kept for recv."""
@@ -328,7 +331,12 @@ class Session:
             return e.code, e.reason
 
     async def close(self):
+        """The closing handshake, which the daemon is to answer."""
         await self.ws.close()
+        assert self.ws.close_code != 1006, "the close was not answered"
+
+
+OPEN = []  # every connection made, for the end of the case
 
 
 async def connect(auth=True, path="/api/v1/ws", at_port=None, with_token=None, **options):
@@ -340,12 +348,14 @@ async def connect(auth=True, path="/api/v1/ws", at_port=None, with_token=None, *
     options.setdefault("max_size", None)
     options.setdefault("ping_interval", None)
     options.setdefault("open_timeout", LIMIT)
-    options.setdefault("close_timeout", LIMIT)
+    options.setdefault("close_timeout", 5 * SLOW)
+    options.setdefault("max_queue", None)
     options.setdefault("subprotocols", ["rustydb.json.v1"])
     ws = await websockets.connect(
         f"ws://127.0.0.1:{at_port or port()}{path}", extra_headers=headers, **options
     )
     session = Session(ws)
+    OPEN.append(ws)
     session.welcome = await session.recv()
     assert session.welcome["type"] == "welcome", session.welcome
     return session
@@ -375,4 +385,9 @@ def main(cases):
 
 
 async def _limited(awaitable):
-    await asyncio.wait_for(awaitable, 4 * LIMIT)
+    try:
+        await asyncio.wait_for(awaitable, 3 * LIMIT)
+    finally:
+        for ws in OPEN:  # those that the case has left open
+            if not ws.closed:
+                ws.transport.abort()

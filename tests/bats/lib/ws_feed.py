@@ -180,10 +180,15 @@ async def ddl():
     await s.subscribe("table:t")
     filtered = await s.subscribe("table:t", where="x > 0")
 
-    async def system(event):
-        got = []
-        while len(got) < 2:
+    async def system(event, ended=False):
+        """Each of the two subscriptions is told; where they ended, by an error of each, too."""
+        got, errors = [], []
+        while len(got) < 2 or ended and len(errors) < 2:
             m = await s.recv()
+            if m["type"] == "error" and ended:
+                assert m["payload"]["code"] == "TABLE_NOT_FOUND" and m["payload"]["subscription_id"], m
+                errors.append(m)
+                continue
             assert m["type"] == "system" and m["payload"]["event"] == event, m
             assert m["payload"]["topic"] == "table:t" and m["payload"]["sql"], m
             assert isinstance(m["payload"]["lsn"], int), m
@@ -208,13 +213,13 @@ async def ddl():
     await system("table_altered")
     assert (await both("INSERT INTO t VALUES (5)"))["row"] == {"x": 5}
     sql("DROP TABLE t")
-    await system("table_dropped")
+    await system("table_dropped", ended=True)
     sql("CREATE TABLE t (other)", "INSERT INTO t VALUES (1)")
     await s.quiet()  # the subscription ended with the table
     await s.subscribe("table:t")
     filtered = await s.subscribe("table:t", where="other > 0")
     sql("ALTER TABLE t RENAME TO u")
-    await system("table_renamed")
+    await system("table_renamed", ended=True)
     sql("INSERT INTO u VALUES (2)")
     await s.quiet()
     await s.refused("subscribe", {"topic": "table:t"}, "TABLE_NOT_FOUND")
