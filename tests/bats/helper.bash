@@ -206,9 +206,10 @@ rss_kb() { awk '/^VmRSS:/ { print $2 }' "/proc/${1:-$DAEMON_PID}/status"; }
 
 # ---- REST -------------------------------------------------------------------------------------------
 
-# api METHOD PATH [BODY [CURL-OPTION...]]: a request with the token. PATH is below /api/v1 unless it
-# starts with /api or http. BODY is JSON unless an option says otherwise; '' for none; '-' reads
-# standard input. Sets status_code, body, and headers (lower-case names).
+# api METHOD PATH [BODY [CURL-OPTION...]]: a request with the token, or without one when TOKEN is ''.
+# PATH is below /api/v1 unless it starts with /api or http. BODY is JSON unless an option says
+# otherwise; '' for none; '-' reads standard input. Sets status_code, body, and headers (lower-case
+# names).
 api() {
   local method=$1 url=$2 request=${3:-} type=()
   case $url in
@@ -221,7 +222,7 @@ api() {
   [[ "${*:4}" != *Content-Type:* ]] || type=("${type[@]:2}")
   : >"$T/answer"
   status_code=$(curl -sS --max-time $((60 * SLOW)) -X "$method" -o "$T/answer" -D "$T/headers" \
-    -H "Authorization: Bearer $TOKEN" "${type[@]}" "${@:4}" -w '%{http_code}' "$url" <"$T/request") ||
+    ${TOKEN:+-H "Authorization: Bearer $TOKEN"} "${type[@]}" "${@:4}" -w '%{http_code}' "$url" <"$T/request") ||
     return 1
   body=$(tr -d '\0' <"$T/answer")
   headers=$(tr -d '\r' <"$T/headers" | sed 's/^\([^:]*\):/\L\1:/')

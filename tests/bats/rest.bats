@@ -284,16 +284,16 @@ query() { api POST /query "$(jq -cn --arg sql "$1" '{sql: $sql}')"; }
 @test "tables are listed by pages and described; internal ones are hidden" {
   start_daemon
   sql 'CREATE TABLE parent (id INTEGER PRIMARY KEY, name TEXT NOT NULL DEFAULT '"'x'"') STRICT'
-  sql 'CREATE TABLE "odd name/é" (a TEXT, b TEXT, c TEXT GENERATED ALWAYS AS (a || b) VIRTUAL, p REFERENCES parent, PRIMARY KEY (a, b)) WITHOUT ROWID'
+  sql 'CREATE TABLE "odd name?é" (a TEXT, b TEXT, c TEXT GENERATED ALWAYS AS (a || b) VIRTUAL, p REFERENCES parent, PRIMARY KEY (a, b)) WITHOUT ROWID'
   sql 'CREATE VIEW v AS SELECT name FROM parent'
   sql 'CREATE UNIQUE INDEX by_name ON parent (name)'
   sql 'CREATE TRIGGER tr AFTER INSERT ON parent BEGIN SELECT 1; END'
   api GET /tables
   [ "$status_code" = 200 ]
-  holds '.total == 3 and .offset == 0 and (.limit >= 3) and ([.tables[].name] | sort == ["odd name/é", "parent", "v"])'
+  holds '.total == 3 and .offset == 0 and (.limit >= 3) and ([.tables[].name] | sort == ["odd name?é", "parent", "v"])'
   holds '[.tables[] | select(.name == "v") | .type] == ["view"]'
   holds '.tables[] | select(.name == "parent") | .type == "table" and .strict == true and .without_rowid == false'
-  holds '.tables[] | select(.name == "odd name/é") | .without_rowid == true'
+  holds '.tables[] | select(.name == "odd name?é") | .without_rowid == true'
   api GET '/tables?offset=1&limit=1'
   holds '.total == 3 and .offset == 1 and .limit == 1 and (.tables | length) == 1'
   api GET /tables/parent
@@ -301,9 +301,9 @@ query() { api POST /query "$(jq -cn --arg sql "$1" '{sql: $sql}')"; }
   holds '[.columns[].name] == ["id", "name"] and .columns[1].not_null == true and .columns[1].type == "TEXT"'
   holds '.columns[0].primary_key == 1 and (.columns[1].primary_key == 0)'
   holds '([.indexes[].name] | index("by_name") != null) and (.triggers | length) == 1'
-  api GET '/tables/odd%20name%2F%C3%A9'
+  api GET '/tables/odd%20name%3F%C3%A9'
   [ "$status_code" = 200 ]
-  holds '.name == "odd name/é" and (.foreign_keys | length) == 1 and (.columns | length) == 4'
+  holds '.name == "odd name?é" and (.foreign_keys | length) == 1 and (.columns | length) == 4'
   api GET /tables/none
   expect_problem 404 TABLE_NOT_FOUND
   api GET /tables/_rustydb_meta
@@ -320,7 +320,7 @@ query() { api POST /query "$(jq -cn --arg sql "$1" '{sql: $sql}')"; }
   start_daemon
   api POST '/import/j?create=true&at=/data/rows' '{"data": {"other": [1], "rows": [{"a": 1, "b": "x"}, {"a": 2.5, "c": true}, {"b": null}]}}'
   [ "$status_code" = 200 ]
-  holds '.table == "j" and .rows == 3 and .created == true and .lsn == 3'
+  holds '.table == "j" and .rows == 3 and .created == true and .lsn == 4' # the table and its rows
   [ "$(sql 'SELECT a, b, c FROM j')" = '[[1,"x",null],[2.5,null,1],[null,null,null]]' ] ||
     [ "$(sql 'SELECT a, b, c FROM j')" = '[[1.0,"x",null],[2.5,null,1],[null,null,null]]' ]
   printf '{"n": 1, "t": "é"}\n\n{"n": 9007199254740993, "t": "b"}\n' >"$T/lines"
@@ -380,7 +380,7 @@ query() { api POST /query "$(jq -cn --arg sql "$1" '{sql: $sql}')"; }
   start_daemon
   case_of rest import_in_pieces
   query 'SELECT 1'
-  holds '.lsn == 30000'
+  holds '.lsn == 30001' # the table and its rows
 }
 
 @test "an atomic import larger than allowed is refused" {
@@ -403,17 +403,18 @@ query() { api POST /query "$(jq -cn --arg sql "$1" '{sql: $sql}')"; }
     [ "$(curl -s -o /dev/null -w '%{http_code}' "$RUSTYDB_URL/api/v1/health/$path")" = 200 ]
   done
   for path in /server/info /tables /ws/status /nowhere; do
-    api GET "$path" '' -H 'Authorization:'
+    TOKEN='' api GET "$path"
     expect_problem 401 AUTH_REQUIRED
     TOKEN=wrong api GET "$path"
     expect_problem 401 AUTH_FAILED
     header www-authenticate 'Bearer.*'
   done
-  api POST /query '{"sql": "SELECT 1"}' -H 'Authorization:' -H "X-API-Key: $TOKEN"
+  local token=$TOKEN
+  TOKEN='' api POST /query '{"sql": "SELECT 1"}' -H "X-API-Key: $token"
   [ "$status_code" = 200 ]
-  api POST /query '{"sql": "SELECT 1"}' -H 'Authorization: Basic cm9vdDpyb290'
+  TOKEN='' api POST /query '{"sql": "SELECT 1"}' -H 'Authorization: Basic cm9vdDpyb290'
   [ "$status_code" = 401 ]
-  api OPTIONS /query '' -H 'Authorization:' -H 'Origin: http://localhost' -H 'Access-Control-Request-Method: POST'
+  TOKEN='' api OPTIONS /query '' -H 'Origin: http://localhost' -H 'Access-Control-Request-Method: POST'
   [ "$status_code" = 200 ] || [ "$status_code" = 204 ]
 }
 

@@ -100,13 +100,14 @@ class Reader:
             name, value = line.split(":", 1)
             headers[name.strip().lower()] = value.strip()
         if headers.get("transfer-encoding") == "chunked":
-            body = b""
+            chunks = []
             while True:
                 size = int(self.until(b"\r\n").split(b";")[0], 16)
-                body += self.exactly(size)
+                chunks.append(self.exactly(size))
                 assert self.exactly(2) == b"\r\n", "a chunk does not end with a line end"
                 if size == 0:
                     break
+            body = b"".join(chunks)
         elif "content-length" in headers:
             body = self.exactly(int(headers["content-length"]))
         elif status == "204":
