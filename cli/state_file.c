@@ -2,60 +2,58 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_STATE = 256 };
 
-bool state_file_read(const char *path, buf *out, error *e)
+static bool cannot_use(state_file *f, const char *why, error *e)
+{
+    error_set(e, ERR_INVALID_MESSAGE, "cannot use %s: %s", f->path, why);
+    state_file_close(f);
+    return false;
+}
+
+bool state_file_open(state_file *f, const char *path, buf *line, error *e)
 {
     char text[MAX_STATE];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
-        return true;
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
-    int why = errno;
-    if (fd >= 0)
-        close(fd);
+    struct stat st;
+    f->path = path;
+    f->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (f->fd < 0 || fstat(f->fd, &st) != 0)
+        return cannot_use(f, strerror(errno), e);
+    if (!S_ISREG(st.st_mode))
+        return cannot_use(f, "it is not a regular file", e);
+    if (flock(f->fd, LOCK_EX | LOCK_NB) != 0)
+        return cannot_use(f, errno == EWOULDBLOCK ? "another process uses it" : strerror(errno), e);
+    ssize_t n = pread(f->fd, text, sizeof text, 0);
     if (n < 0)
-        return error_set(e, ERR_INVALID_MESSAGE, "cannot read %s: %s", path, strerror(why));
+        return cannot_use(f, strerror(errno), e);
     const char *end = memchr(text, '\n', (size_t)n);
-    buf_add(out, text, end ? (size_t)(end - text) : (size_t)n);
+    buf_add(line, text, end ? (size_t)(end - text) : (size_t)n);
     return true;
 }
 
-static bool write_all(int fd, const char *p, size_t n)
+bool state_file_save(state_file *f, const char *line, error *e)
 {
-    while (n > 0) {
-        ssize_t done = write(fd, p, n);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return false;
-        p += done;
-        n -= (size_t)done;
-    }
-    return true;
+    char text[MAX_STATE];
+    size_t n = strlen(line);
+    if (n >= sizeof text)
+        return error_set(e, ERR_CLIENT_ERROR, "the position is too long for %s", f->path);
+    memcpy(text, line, n);
+    text[n++] = '\n';
+    ssize_t done = pwrite(f->fd, text, n, 0);
+    if (done == (ssize_t)n)
+        return true;
+    return error_set(e, ERR_CLIENT_ERROR, "cannot write %s: %s", f->path,
+                     done < 0 ? strerror(errno) : "the disk is full");
 }
 
-bool state_file_write(const char *path, const char *text, error *e)
+void state_file_close(state_file *f)
 {
-    buf fresh = BUF_INIT, line = BUF_INIT;
-    buf_addf(&fresh, "%s.new", path);
-    buf_addf(&line, "%s\n", text);
-    int fd = open(buf_cstr(&fresh), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    bool good = fd >= 0 && write_all(fd, line.data, line.len);
-    int why = errno;
-    if (fd >= 0 && close(fd) != 0 && good) {
-        good = false;
-        why = errno;
-    }
-    if (good && rename(buf_cstr(&fresh), path) != 0) {
-        good = false;
-        why = errno;
-    }
-    buf_free(&fresh);
-    buf_free(&line);
-    return good || error_set(e, ERR_CLIENT_ERROR, "cannot write %s: %s", path, strerror(why));
+    if (f->fd >= 0)
+        close(f->fd);
+    f->fd = -1;
 }

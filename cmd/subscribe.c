@@ -73,7 +73,8 @@ typedef struct subscribe_run {
     int64_t events;      /* passed on */
     int64_t deadline_us; /* monotonic, 0: none */
     backoff wait;
-    int64_t saved_lsn; /* in the state file, -1: none */
+    state_file state;
+    int64_t saved_lsn; /* in it, -1: none */
 } subscribe_run;
 
 static void say(const subscribe_run *r, const char *text)
@@ -131,11 +132,11 @@ static event_verdict on_event(subscription *s, scan_text payload)
 static bool on_moved(subscription *s)
 {
     subscribe_run *r = s->arg;
-    if (!r->o->state || s->lsn == r->saved_lsn)
+    if (r->state.fd < 0 || s->lsn == r->saved_lsn)
         return true;
     buf position = BUF_INIT;
     subscription_position(s, &position);
-    bool good = state_file_write(r->o->state, buf_cstr(&position), &s->err);
+    bool good = state_file_save(&r->state, buf_cstr(&position), &s->err);
     buf_free(&position);
     r->saved_lsn = s->lsn;
     return good;
@@ -286,7 +287,7 @@ static int take_position(subscribe_run *r, const command *self)
     buf saved = BUF_INIT;
     int status = -1;
     const char *since = r->o->since;
-    if (r->o->state && !state_file_read(r->o->state, &saved, &e))
+    if (r->o->state && !state_file_open(&r->state, r->o->state, &saved, &e))
         status = command_misuse(self, "%s", e.message);
     else if (saved.len > 0 && !subscription_since(&r->s, buf_cstr(&saved)))
         status = command_misuse(self, "%s holds no position; remove it to begin anew", r->o->state);
@@ -319,7 +320,7 @@ int cmd_subscribe(const command *self, int argc, char **argv, cli_options *commo
     int status = command_parse(self, &argc, argv, &o, common);
     if (status >= 0)
         return status;
-    subscribe_run r = {.o = &o, .saved_lsn = -1};
+    subscribe_run r = {.o = &o, .state.fd = -1, .saved_lsn = -1};
     r.s = (subscription){.ops = &ops, .arg = &r, .where = o.where};
     r.as_text = common->format && strcmp(common->format, "line") == 0;
     if (common->timeout_ms > 0)
@@ -332,6 +333,7 @@ int cmd_subscribe(const command *self, int argc, char **argv, cli_options *commo
         status = r.ws ? follow(&r) : client_fail(&r.c, &e);
     }
     ws_client_close(r.ws);
+    state_file_close(&r.state);
     client_close(&r.c);
     buf_free(&r.topic);
     buf_free(&r.kinds);

@@ -120,7 +120,11 @@ END
   table
   follow t --state "$T/state"
   [[ $(cat "$T/state") =~ ^[^:]+:[0-9]+$ ]]
+  s t --state "$T/state"
+  [ "$status" = 2 ]
+  [[ $stderr == *'another process uses it'* ]]
   kill -KILL "$F"
+  wait_exit "$F" || true
   sql 'INSERT INTO t (x) VALUES (1), (2), (3)'
   s t --state "$T/state" --count 2
   [ "$(jq -c .row.x <<<"$output" | paste -sd' ')" = '1 2' ]
@@ -133,8 +137,8 @@ END
   echo 'other-log:1' >"$T/state"
   s t --state "$T/state"
   [ "$status" = 7 ]
-  s t --state "$T/no/such/folder" --count 1
-  [ "$status" = 5 ]
+  s t --state "$T/no/such/folder"
+  [ "$status" = 2 ]
 }
 
 @test "--exec runs a command per event, one at a time; a failure ends it and is not counted" {

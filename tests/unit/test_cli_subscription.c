@@ -266,21 +266,26 @@ static void a_position_is_kept_in_a_file(void **state)
 {
     (void)state;
     char dir[] = "/tmp/test_cli_state.XXXXXX", path[80];
+    state_file f, second;
     error e;
     buf b = BUF_INIT;
     assert_non_null(mkdtemp(dir));
     snprintf(path, sizeof path, "%s/lsn", dir);
-    assert_true(state_file_read(path, &b, &e));
+    assert_true(state_file_open(&f, path, &b, &e));
     assert_int_equal(b.len, 0);
-    assert_true(state_file_write(path, "L:5", &e));
-    assert_true(state_file_write(path, "L:17", &e));
-    assert_true(state_file_read(path, &b, &e));
-    assert_string_equal(buf_cstr(&b), "L:17");
-    buf_free(&b);
+    assert_true(state_file_save(&f, "LOG:17", &e));
+    assert_true(state_file_save(&f, "L:5", &e)); /* a shorter line leaves nothing of the longer */
+    assert_false(state_file_open(&second, path, &b, &e));
+    assert_non_null(strstr(e.message, "another process"));
+    state_file_close(&f);
+    assert_true(state_file_open(&f, path, &b, &e));
+    assert_string_equal(buf_cstr(&b), "L:5");
+    state_file_close(&f);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(rmdir(dir), 0); /* nothing else was left */
-    assert_false(state_file_write(path, "L:18", &e));
+    assert_false(state_file_open(&f, path, &b, &e));
     assert_non_null(strstr(e.message, "No such file"));
+    buf_free(&b);
 }
 
 static void commands_get_the_event(void **state)
