@@ -92,6 +92,11 @@ int fx_teardown(void **state)
     return 0;
 }
 
+bool fx_slow(void)
+{
+    return getenv("RUSTYDB_VALGRIND") != NULL;
+}
+
 char *fx_keep(fx *f, char *text)
 {
     if (f->n_texts == FX_TEXTS) { /* the oldest half is not looked at any more */

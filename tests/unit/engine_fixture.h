@@ -80,6 +80,7 @@ const char *fx_events(fx *f);
 /* Like fx_events, each line led by "#" and the transaction's number counted from the first. */
 const char *fx_events_tx(fx *f);
 
+bool fx_slow(void); /* under valgrind: time tells nothing, and less must do */
 char *fx_keep(fx *f, char *text); /* freed by fx_end */
 /* Waits until the condition holds. */
 #define fx_until(cond)                                                                             \

@@ -118,6 +118,8 @@ static bool run_inside(store *g, job *j, int index, statement *s, engine_summary
     bool ok = ddl_before(g, s, &ddl, e);
     ok = ok && dbconn_bind(&w->c, s, q, e) && step_all(w, j, index, s, sum, e);
     sqlite3_reset(s->stmt);
+    if (!ok && w->cap.failed) /* the cause of what the statement says */
+        *e = w->cap.err;
     if (ok && s->dml) {
         sum->changes = sqlite3_changes64(w->c.db);
         sum->last_insert_rowid = w->cap.inserted ? sqlite3_last_insert_rowid(w->c.db) : 0;
@@ -343,6 +345,8 @@ static bool insert_one(store *g, job *j, statement *s, int at, error *e)
         sqlite3_reset(s->stmt);
     }
     if (!ok) {
+        if (w->cap.failed)
+            *e = w->cap.err;
         name_row(e, at);
         return false;
     }

@@ -46,7 +46,7 @@ typedef struct readers {
 
 enum {
     GROUP_MAX = 256,     /* jobs in one commit */
-    GROUP_US = 5000,     /* a group that ran so long takes no more */
+    GROUP_US = 10000,    /* a group that ran so long takes no more */
     EVICT_US = 50000,    /* a statement that runs so long leaves its group and runs alone */
     REPLAYS_MAX = 3,     /* of one group; then one transaction per job */
     PRUNE_STEP = 512,    /* events between looks at retention */
