@@ -87,10 +87,12 @@ END
   for i in 1 2 3; do
     sql 'INSERT INTO t (x) VALUES (?)' "[$((++n))]"
     wait_until events "$n"
+    # Changed while nobody is subscribed, and while the connection may be about to come back.
+    kill -STOP "$F"
     kill_daemon
     restart_daemon
-    # Changed while nobody was subscribed, and while the connection may be about to come back.
     sql 'INSERT INTO t (x) VALUES (?)' "[$((++n))]"
+    kill -CONT "$F"
     sql 'INSERT INTO t (x) VALUES (?)' "[$((++n))]"
     wait_until events "$n"
   done
@@ -108,9 +110,11 @@ END
   table
   follow t --where 'x > 100'
   sql 'INSERT INTO t (x) VALUES (1)'
+  kill -STOP "$F"
   kill_daemon
   restart_daemon
   sql 'INSERT INTO t (x) VALUES (101)'
+  kill -CONT "$F"
   wait_until events 1
   [ "$(jq -c .row.x "$T/events")" = 101 ]
 }
