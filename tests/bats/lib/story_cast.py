@@ -241,7 +241,7 @@ class Subscriber(threading.Thread):
             except Closed:
                 self.resumed += 1
             finally:
-                await session.close()
+                await session.ws.close()  # the daemon may have been killed: no answer, no wonder
 
     async def session(self, session):
         for t in TABLES:
