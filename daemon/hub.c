@@ -287,6 +287,12 @@ bool hub_unsubscribe(conn *c, const char *id)
     return false;
 }
 
+static bool set_conflict(error *e)
+{
+    return error_set(e, ERR_CONFLICT,
+                     "this connection has a subscription to this topic and filter");
+}
+
 static bool check_new(conn *c, const char *key, error *e)
 {
     int64_t limit = daemon_config(c->r->d)->max_subscriptions;
@@ -296,8 +302,7 @@ static bool check_new(conn *c, const char *key, error *e)
     list_each(it, &c->ws->subs)
     {
         if (strcmp(list_entry(it, sub, ws_link)->key, key) == 0)
-            return error_set(e, ERR_CONFLICT,
-                             "this connection has a subscription to this topic and filter");
+            return set_conflict(e);
     }
     return true;
 }
@@ -442,16 +447,45 @@ static void on_ended(sub *s, const feed_msg *m)
     on_refused(s, m);
 }
 
-static void on_subscribed(reactor *r, sub *s, const feed_msg *m)
+/* The feed knows which requests come to the same stream, however they spell table and filter. */
+static bool has_stream_already(const sub *s)
 {
-    s->state = SUB_REPLAY;
-    memcpy(s->filter, m->filter, sizeof s->filter);
+    list_each(it, &s->c->ws->subs)
+    {
+        const sub *other = list_entry(it, sub, ws_link);
+        if (other != s && other->stream == s->stream)
+            return true;
+    }
+    return false;
+}
+
+/* The topic as its events have it, however the request spelled the table. */
+static void set_topic(sub *s, const char *table)
+{
+    buf topic = BUF_INIT;
+    buf_addf(&topic, "table:%s", table);
+    mem_free(s->topic);
+    s->topic = xstrdup(buf_cstr(&topic));
+    buf_free(&topic);
+}
+
+static void on_subscribed(reactor *r, sub *s, feed_msg *m)
+{
     s->stream = stream_get(r, NULL, m->stream);
     if (!s->stream) {
         conn_kill(s->c);
         return;
     }
     s->stream->users++;
+    if (has_stream_already(s)) {
+        feed_unsubscribe(r->d->feed, r->listener, s->number);
+        set_conflict(&m->err);
+        on_refused(s, m);
+        return;
+    }
+    set_topic(s, m->table);
+    s->state = SUB_REPLAY;
+    memcpy(s->filter, m->filter, sizeof s->filter);
     say_subscribed(s, m);
 }
 

@@ -307,6 +307,9 @@ static bool read_ops(json_t *list_of, op_set *ops, error *e)
 {
     size_t i;
     json_t *item;
+    if (json_array_size(list_of) == 0)
+        return error_set(e, ERR_INVALID_MESSAGE,
+                         "payload.ops is empty; leave it out to get every operation");
     json_array_foreach(list_of, i, item)
     {
         const char *name = json_string_value(item);

@@ -141,6 +141,10 @@ async def one_subscription_per_topic_and_filter():
     assert len({a["subscription_id"], b["subscription_id"], c["subscription_id"]}) == 3
     await s.refused("subscribe", {"topic": "table:t"}, "CONFLICT")
     await s.refused("subscribe", {"topic": "table:t", "where": "x > 1"}, "CONFLICT")
+    # however it is spelled: one stream is one subscription
+    await s.refused("subscribe", {"topic": "table:T"}, "CONFLICT")
+    await s.refused("subscribe", {"topic": "table:t", "where": " x  >\n1 -- same"}, "CONFLICT")
+    await s.refused("subscribe", {"topic": "table:t", "ops": ["delete", "update", "insert"]}, "CONFLICT")
     sql("INSERT INTO t VALUES (2)")
     got = await s.events(2)
     assert {e.get("filter") for e in got} == {None, b["filter"]}, got
