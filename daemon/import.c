@@ -31,7 +31,7 @@ struct import {
     int64_t timeout_us;
     int64_t max_atomic;
 
-    pthread_mutex_t lock; /* guards the five below */
+    pthread_mutex_t lock; /* guards the five below; held by sink_done until it is through */
     list input;
     size_t queued;
     bool input_done;
@@ -116,8 +116,12 @@ static void sink_done(job_sink *s, int index, const error *e)
         im->chunk_error = *e;
     else
         error_clear(&im->chunk_error);
+    /* Under the lock: a worker that runs already may see CHUNK_DONE and end the import, which must
+     * not be freed before task_wake has returned. */
+    pthread_mutex_lock(&im->lock);
     atomic_store(&im->chunk, CHUNK_DONE);
     task_wake(&im->home->d->workers, &im->task);
+    pthread_mutex_unlock(&im->lock);
 }
 
 static const job_sink_ops sink_ops = {sink_begin, sink_restart, sink_columns, sink_row,
@@ -257,6 +261,8 @@ static task_result work(task *t)
             chunk_done(im);
         bool over = im->failed || atomic_load(&im->gone) || (im->all_read && !im->rows.n_rows);
         if (over) {
+            pthread_mutex_lock(&im->lock); /* until sink_done is through */
+            pthread_mutex_unlock(&im->lock);
             im->done_msg.handle = finished;
             reactor_post(im->home, &im->done_msg);
             return TASK_DONE;
