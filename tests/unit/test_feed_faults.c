@@ -274,6 +274,33 @@ static void a_topic_is_quoted(void **state)
 /* ---- positions --------------------------------------------------------------------------------
  */
 
+/* The feed may not have come to the log's head when a subscription begins there. */
+static void a_subscription_begins_at_the_head(void **state)
+{
+    (void)state;
+    script_reset();
+    feed *f = start(100);
+    listener l;
+    listener_start(&l, f);
+    listener_subscribe(&l, 1, "t", NULL, -1);
+    listener_until(&l, l.subs[1].live);
+    append_many(3);
+    append_ddl(&shape_t, OP_DROP, "DROP TABLE t", NULL);
+    append_ddl(&shape_t, OP_CREATE, "CREATE TABLE t(id, name)", NULL);
+    append_many(1);
+    listener_subscribe(&l, 2, "t", NULL, -1); /* nobody has woken the feed for these */
+    listener_until(&l, l.subs[2].live && l.subs[1].ended);
+    assert_int_equal(l.subs[2].lsn, 6);
+    expect_lsns(&l.subs[1], (const int64_t[]){1, 2, 3, 4}, 4);
+    append_many(1);
+    feed_wake(f);
+    listener_until(&l, l.subs[2].events == 1);
+    expect_lsns(&l.subs[2], (const int64_t[]){7}, 1);
+    feed_stop(f);
+    feed_free(f);
+    listener_end(&l);
+}
+
 static void positions_that_cannot_be_served(void **state)
 {
     (void)state;
@@ -586,6 +613,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_frame_says_all_there_is),
         cmocka_unit_test(a_topic_is_quoted),
+        cmocka_unit_test(a_subscription_begins_at_the_head),
         cmocka_unit_test(positions_that_cannot_be_served),
         cmocka_unit_test(what_was_pruned_under_a_reader_is_told),
         cmocka_unit_test(all_pruned_is_a_gap_too),
