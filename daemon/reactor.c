@@ -5,6 +5,7 @@
 #include "daemon/conn.h"
 #include "daemon/http.h"
 #include "daemon/hub.h"
+#include "daemon/sockstat.h"
 #include "daemon/ws.h"
 
 #include <errno.h>
@@ -125,8 +126,12 @@ static const char *overdue(conn *c, const config *cfg, int64_t now)
         return "did not close in time";
     if (c->state != CONN_HTTP || waiting)
         return NULL;
-    if (!c->req)
-        return now - c->last_activity_us > cfg->idle_timeout * 1000 ? "was idle" : NULL;
+    if (!c->req) {
+        int64_t idle = now - c->last_activity_us;
+        if (idle > cfg->stall_timeout * 1000 && sockstat_unsent(c->fd) > 0)
+            return "left its last answers unread";
+        return idle > cfg->idle_timeout * 1000 ? "was idle" : NULL;
+    }
     if (!c->req->complete && !c->rx_paused &&
         now - c->last_activity_us > cfg->request_timeout * 1000)
         return "did not send the rest of its request in time";

@@ -1,5 +1,6 @@
 #include "daemon/sockstat.h"
 
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -16,4 +17,10 @@ int64_t sockstat_taken(int fd)
         ioctl(fd, FIONREAD, &waiting) != 0)
         return -1;
     return (int64_t)info.tcpi_bytes_received - waiting;
+}
+
+int64_t sockstat_unsent(int fd)
+{
+    int waiting = 0;
+    return ioctl(fd, SIOCOUTQ, &waiting) == 0 ? waiting : 0;
 }

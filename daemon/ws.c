@@ -13,6 +13,7 @@
 enum {
     KEEP_RX = 4096,      /* a larger receive buffer is given back after its message */
     COMPRESS_MIN = 1024, /* smaller messages are sent as they are */
+    MAX_UNREAD = 262144, /* bytes of answers waiting at which no further messages are read */
 };
 
 void ws_prepare(conn *c, const principal *who)
@@ -61,13 +62,27 @@ static int close_now(conn *c, int code, const char *reason)
     return -1;
 }
 
-/* Says why and closes at once: what is left of the message is not worth reading. */
 static int refuse_message(conn *c, error_code code, const char *what)
 {
     conn_end(c, error_describe(code)->close_code, what);
-    if (!conn_flush(c))
-        return -1;
-    return close_now(c, (int)c->close_code, c->close_reason);
+    return 0;
+}
+
+/* A client that asks on without reading its answers is not listened to until it has read some. */
+static void hold_back(conn *c)
+{
+    if (c->rx_paused || c->out.bytes < MAX_UNREAD)
+        return;
+    c->rx_paused = true;
+    lws_rx_flow_control(c->wsi, 0);
+}
+
+static void listen_again(conn *c)
+{
+    if (!c->rx_paused || c->out.bytes >= MAX_UNREAD / 2)
+        return;
+    c->rx_paused = false;
+    lws_rx_flow_control(c->wsi, 1);
 }
 
 int ws_on_receive(conn *c, const char *p, size_t n)
@@ -99,6 +114,7 @@ int ws_on_receive(conn *c, const char *p, size_t n)
         buf_clear(&c->ws->rx);
         if (c->ws->rx.cap > KEEP_RX)
             buf_free(&c->ws->rx);
+        hold_back(c);
     }
     return 0;
 }
@@ -180,6 +196,7 @@ bool ws_flush(conn *c)
 {
     if (!conn_flush(c))
         return false;
+    listen_again(c);
     if (c->state == CONN_WS && !c->blocked)
         return hub_deliver(c);
     if (c->state == CONN_CLOSING && !c->blocked)

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_ID = 256 }; /* bytes of a message's id */
+
 /* A message taken apart. Everything is borrowed from `root`, id_text apart. */
 typedef struct message {
     conn *c;
@@ -464,6 +466,8 @@ static bool dispatch(message *m, json_t *root, error *e)
     if (id && !json_is_null(id)) {
         if (!json_is_string(id))
             return error_set(e, ERR_INVALID_MESSAGE, "id is not a string");
+        if (json_string_length(id) > MAX_ID)
+            return error_set(e, ERR_INVALID_MESSAGE, "id has more than %d bytes", MAX_ID);
         m->id_text = json_dumps(id, JSON_ENCODE_ANY);
     }
     if (!well_formed)
