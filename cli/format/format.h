@@ -9,6 +9,7 @@
  *
  * In table and line, NULL is shown as NULL and control characters as \n, \x1b and so on. In json
  * and jsonl values stand exactly as the daemon sent them; a column name that occurs twice gets _2.
+ * After an error json stays without its closing bracket, so that a part is not taken for the whole.
  * Several results in one output are set apart by an empty line, except in json and jsonl. */
 #ifndef CLI_FORMAT_FORMAT_H
 #define CLI_FORMAT_FORMAT_H

@@ -213,6 +213,20 @@ works() { [ "$(cpu_ticks)" -gt $(($1 + 10)) ]; }
   done
 }
 
+@test "Ctrl-C asks the daemon to cancel, by the id that the client chose" {
+  start_daemon
+  background "$PYTHON" "$LIB/cli.py" forward_watched "$PORT" >"$T/requests"
+  wait_until test -s "$T/requests"
+  background env --default-signal=INT "$BIN" query --token "$TOKEN" --timeout 60s \
+    --url "http://127.0.0.1:$(head -n 1 "$T/requests")" "$ENDLESS n FROM c" >"$T/out" 2>"$T/err"
+  wait_until test -s "$T/out"
+  kill -INT "$BG"
+  local status=0
+  wait_exit "$BG" 10 || status=$?
+  [ "$status" = 130 ]
+  grep -qE '^POST /api/v1/query/[0-9a-f]{32}/cancel HTTP/1.1$' "$T/requests"
+}
+
 @test "a reader that leaves ends it quietly, whether rows come or not" {
   start_daemon --readers 1 --max-read-connections 1
   run --separate-stderr bash -c '"$RUSTYDB_BIN" query "$1" | head -n 3; echo "${PIPESTATUS[0]}"' _ "$ENDLESS n FROM c"

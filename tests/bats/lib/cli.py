@@ -64,6 +64,25 @@ def forward_tls(port, certificate, key, ca=None):
     asyncio.run(forward(int(port), None, certificate, key, ca))
 
 
+async def watch(port):
+    """Forwards a free port (printed) to `port`; prints the first line of what each connection sends."""
+
+    async def client(reader, writer):
+        there = await asyncio.open_connection("127.0.0.1", port)
+        first = await reader.read(65536)
+        print(first.split(b"\r\n")[0].decode(), flush=True)
+        there[1].write(first)
+        await asyncio.gather(pump(reader, there[1]), pump(there[0], writer))
+
+    server = await asyncio.start_server(client, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+def forward_watched(port):
+    asyncio.run(watch(int(port)))
+
+
 def listener():
     """Something else that listens here (its port is printed): prints one request, answers 404."""
     import socket
