@@ -30,7 +30,7 @@ def invalid_utf8():
         answer.problem(400, "INVALID_MESSAGE")
     for path in ("/api/v1/tables/%ff", "/api/v1/tables/%", "/api/v1/tables/%zz", "/api/v1/tables/a%00b"):
         answer = raw.ask(raw.request("GET", path))
-        assert answer.status in (400, 404), (path, answer.status)
+        assert 400 <= answer.status < 500, (path, answer.status)
     # Text in the database that is not UTF-8 comes out as valid JSON.
     status, _, data = Rest().raw("POST", "/query", {"sql": "SELECT CAST(x'61ff62' AS TEXT)"})
     assert status == 200 and json.loads(data.decode("utf-8"))["rows"] == [["a\ufffdb"]], data
@@ -67,7 +67,7 @@ def large_bodies():
     except ConnectionError:
         pass
     s.close()
-    for n in (65536 - 40, 70000):
+    for n in (65536 - 200, 70000):
         answer = raw.ask(raw.post_query("SELECT length(?)", ["x" * n]))
         if n < 65536:
             assert answer.status == 200, answer.body
@@ -219,7 +219,7 @@ def pipelined_posts():
     get = raw.request("GET", "/api/v1/health/liveness")
     chunked = (
         raw.request("POST", "/api/v1/query", None, "Transfer-Encoding: chunked\r\nContent-Type: application/json\r\n")
-        + b'18\r\n{"sql":"SELECT \'chunks\'"}\r\n0\r\n\r\n'
+        + b'19\r\n{"sql":"SELECT \'chunks\'"}\r\n0\r\n\r\n'
     )
     empty = raw.request("POST", "/api/v1/transactions", b"")
     for parts in (
@@ -314,11 +314,25 @@ def a_byte_at_a_time():
 
 
 def half_closed():
-    """A client that has said all it has to say may still read its answer."""
-    answer = raw.ask(raw.post_query("SELECT 'still here'"), shut=True)
-    assert answer.json()["rows"] == [["still here"]], answer.body
-    answer = raw.ask(raw.request("GET", "/api/v1/server/info"), shut=True)
-    assert answer.status == 200
+    """A client that closes its side gets its answer or the end of the connection; never half an answer,
+    never silence. What it asked for was done as a whole or not at all."""
+    sql("CREATE TABLE h (n INTEGER PRIMARY KEY)")
+    answered = set()
+    for n in range(20):
+        s = raw.dial()
+        s.sendall(raw.post_query("INSERT INTO h VALUES (?), (?)", [n, n + 1000]))
+        s.shutdown(socket.SHUT_WR)
+        reader = raw.Reader(s)
+        try:
+            assert reader.answer().status == 200
+            answered.add(n)
+        except (EOFError, ConnectionError):
+            assert reader.left == b"", reader.left
+        s.close()
+    alive()
+    rows = {r[0] for r in sql("SELECT n FROM h")}
+    assert {n for n in rows if n < 1000} == {n - 1000 for n in rows if n >= 1000}, rows
+    assert answered <= rows, (answered, rows)
     # One that stops in the middle of a request is ended.
     whole = raw.post_query("SELECT 1")
     for at in range(0, len(whole), 11):
