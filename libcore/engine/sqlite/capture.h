@@ -14,7 +14,19 @@ enum {
     CAPTURE_READ = 1 << 20,   /* bytes read back at a time */
 };
 
-typedef struct captured_table captured_table;
+/* A table that the hook has met. */
+typedef struct captured_table {
+    char *name;
+    shape *shape; /* NULL: its changes are not caught */
+    shape_stored stored;
+} captured_table;
+
+/* What stands before each event's packed rows in the buffer. */
+typedef struct event_head {
+    captured_table *table;
+    uint32_t op;
+    uint32_t len;
+} event_head;
 
 typedef struct capture {
     dbconn *c;
@@ -48,5 +60,10 @@ bool capture_table_rows(capture *cap, changelog *l, const char *table, error *e)
 void capture_forget_tables(capture *cap);
 /* The transaction ended: shapes it stored are stored, or are not. */
 void capture_ended(capture *cap, bool committed);
+
+/* Between capture.c and capture_flush.c. */
+captured_table *capture_find_table(capture *cap, const char *name); /* NULL: failed is set */
+void capture_fail(capture *cap, error_code code, const char *message);
+void capture_spill(capture *cap); /* moves the buffer into the file */
 
 #endif

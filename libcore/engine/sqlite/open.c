@@ -13,7 +13,7 @@
 #include "engine/sqlite/sqltext.h"
 #include "engine/sqlite/store.h"
 
-enum { CHECK_US = 2000000 }; /* longest look at an existing file's health at start */
+#define LIMIT_MAX_US (366LL * 86400 * 1000000) /* longest time limit of a job */
 
 static store *own(engine *g)
 {
@@ -70,8 +70,8 @@ static void store_submit(engine *base, job *j)
     atomic_store(&j->cancel, ERR_NONE);
     list_init(&j->link);
     j->submitted_us = clock_mono_us();
-    j->deadline_us =
-        j->submitted_us + (j->timeout_us > 0 ? j->timeout_us : g->cfg.statement_timeout_us);
+    int64_t limit = j->timeout_us > 0 ? j->timeout_us : g->cfg.statement_timeout_us;
+    j->deadline_us = j->submitted_us + (limit < LIMIT_MAX_US ? limit : LIMIT_MAX_US);
     if (for_reader(j)) {
         registry_add(&g->registry, j, PLACE_READER, reader_reserve(g) ? ERR_NONE : ERR_BUSY);
         return;
@@ -120,89 +120,8 @@ static const char *store_version(engine *g)
     return own(g)->version;
 }
 
-/* ---- the file before it is used ---------------------------------------------------------------
+/* ---- opening and closing ----------------------------------------------------------------------
  */
-
-typedef struct health {
-    int64_t until; /* monotonic */
-    bool gave_up;
-} health;
-
-static int on_check_progress(void *arg)
-{
-    health *h = arg;
-    h->gave_up = clock_mono_us() >= h->until;
-    return h->gave_up;
-}
-
-static bool check_open_file(dbconn *c, error *e)
-{
-    health h = {clock_mono_us() + CHECK_US, false};
-    sqlite3_stmt *q = dbconn_prepare_own(c, "PRAGMA quick_check(1)", e);
-    if (!q)
-        return false;
-    sqlite3_progress_handler(c->db, 10000, on_check_progress, &h);
-    int rc = sqlite3_step(q);
-    const char *said = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(q, 0) : NULL;
-    bool ok = h.gave_up || (said && strcmp(said, "ok") == 0);
-    if (!ok && rc == SQLITE_ROW)
-        sql_code_error(SQLITE_CORRUPT, said ? said : "the database file is damaged", e);
-    else if (!ok)
-        dbconn_error(c, rc, e);
-    sqlite3_progress_handler(c->db, 0, NULL, NULL);
-    sqlite3_finalize(q);
-    return ok;
-}
-
-/* The file's name for the check: where there is no WAL, one that has SQLite make no side files. */
-static bool check_name(store *g, buf *name)
-{
-    struct stat st;
-    size_t n = strlen(g->path);
-    buf_add(name, g->path, n);
-    buf_adds(name, "-wal");
-    bool wal = stat(buf_cstr(name), &st) == 0 && st.st_size > 0;
-    buf_clear(name);
-    if (wal) {
-        buf_add(name, g->path, n);
-        return !name->failed;
-    }
-    buf_adds(name, "file:");
-    for (const char *p = g->path; *p; p++) {
-        if (strchr("%?#", *p))
-            buf_addf(name, "%%%02x", (unsigned char)*p);
-        else
-            buf_addc(name, *p);
-    }
-    buf_adds(name, "?immutable=1");
-    return !name->failed;
-}
-
-/* Looks at an existing file through a connection that cannot write, for as long as is affordable
- * (big files are checked in part). A damaged file is thus refused before anything touches it. */
-static bool check_file(store *g, error *e)
-{
-    struct stat st;
-    if (stat(g->path, &st) != 0 || st.st_size == 0)
-        return true;
-    dbconn c;
-    buf name = BUF_INIT;
-    bool ok = check_name(g, &name);
-    if (!ok)
-        sql_code_error(SQLITE_NOMEM, "out of memory", e);
-    ok = ok && dbconn_open(&c, buf_cstr(&name), g->cfg.vfs, DBCONN_PROBE, &g->cfg, e);
-    buf_free(&name);
-    if (!ok)
-        return false;
-    ok = check_open_file(&c, e);
-    dbconn_close(&c);
-    if (!ok && e->code == ERR_CORRUPT) {
-        error was = *e;
-        error_set(e, ERR_CORRUPT, "%s is damaged, and was left as it is: %.300s", g->path,
-                  was.message);
-    }
-    return ok;
-}
 
 /* The file is ours alone to read; SQLite gives its side files the same mode. */
 static bool make_file(store *g, error *e)
@@ -218,9 +137,6 @@ static bool make_file(store *g, error *e)
               "cannot write %s: %s", g->path, strerror(why));
     return error_hint(e, "The data folder must be writable for the user of the daemon.");
 }
-
-/* ---- opening and closing ----------------------------------------------------------------------
- */
 
 static void free_config(store *g)
 {
@@ -343,71 +259,6 @@ static void store_close(engine *base, int64_t grace_us)
     writer_close(g);
     lockfile_release(g->lock_fd);
     free_config(g);
-}
-
-/* ---- small facts ------------------------------------------------------------------------------
- */
-
-static bool with_meta(store *g, const char *sql, const char *key, const void *bytes, size_t n,
-                      bool (*use)(sqlite3_stmt *, void *), void *arg, error *e)
-{
-    dbconn c;
-    if (!dbconn_open(&c, g->path, g->cfg.vfs, DBCONN_WRITER, &g->cfg, e))
-        return false;
-    char name[128];
-    snprintf(name, sizeof name, "daemon.%s", key);
-    sqlite3_stmt *q = dbconn_prepare_own(&c, sql, e);
-    bool ok = q != NULL;
-    if (ok) {
-        sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
-        if (bytes)
-            sqlite3_bind_blob64(q, 2, bytes, n, SQLITE_STATIC);
-        int rc = sqlite3_step(q);
-        ok = rc == SQLITE_ROW || rc == SQLITE_DONE || dbconn_error(&c, rc, e);
-        if (ok && rc == SQLITE_ROW && use)
-            ok = use(q, arg);
-    }
-    sqlite3_finalize(q);
-    dbconn_close(&c);
-    return ok;
-}
-
-static bool store_meta_set(engine *g, const char *key, const void *bytes, size_t n, error *e)
-{
-    return with_meta(own(g), "INSERT OR REPLACE INTO _rustydb_meta VALUES(?1, ?2)", key,
-                     n ? bytes : "", n, NULL, NULL, e);
-}
-
-typedef struct meta_out {
-    void *out;
-    size_t room;
-    long n;
-    error *e;
-} meta_out;
-
-static bool take_meta(sqlite3_stmt *q, void *arg)
-{
-    meta_out *m = arg;
-    const void *p = sqlite3_column_blob(q, 0);
-    size_t n = (size_t)sqlite3_column_bytes(q, 0);
-    if (n > m->room) {
-        error_clear(m->e);
-        return error_set(m->e, ERR_MESSAGE_TOO_BIG, "the stored fact has %zu bytes", n);
-    }
-    if (n)
-        memcpy(m->out, p, n);
-    m->n = (long)n;
-    return true;
-}
-
-static long store_meta_get(engine *g, const char *key, void *out, size_t room, error *e)
-{
-    meta_out m = {out, room, -1, e};
-    error_clear(e);
-    if (!with_meta(own(g), "SELECT value FROM _rustydb_meta WHERE key = ?1", key, NULL, 0,
-                   take_meta, &m, e))
-        return -1;
-    return m.n;
 }
 
 const engine_ops sqlite_engine_ops = {

@@ -85,7 +85,12 @@ static reader_conn *take_conn(store *g, job *j, error *e)
     rc = open_conn(g, e);
     pthread_mutex_lock(&r->lock);
     j->run = rc;
-    r->opened -= rc ? 0 : 1;
+    if (!rc) { /* somebody who waits may have more luck */
+        r->opened--;
+        list *first = list_pop(&r->waiting);
+        if (first)
+            task_wake(&g->pool, &list_entry(first, job, link)->task);
+    }
     pthread_mutex_unlock(&r->lock);
     return rc;
 }

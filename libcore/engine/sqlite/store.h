@@ -145,11 +145,19 @@ bool writer_open(store *g, error *e); /* connection, tables, log; no thread yet 
 bool writer_start(store *g, error *e);
 void writer_stop(store *g);  /* ends the thread; the queues are empty by now */
 void writer_close(store *g); /* also half-open */
-/* False when the queue is full. */
-bool writer_push(store *g, job *j);
+
+/* writer_queue.c */
+bool writer_push(store *g, job *j);     /* false when the queue is full */
 void writer_shut(store *g);             /* an open transaction is rolled back */
 void writer_sweep(void *store_arg);     /* registry's callback */
 job *writer_pop(writer *w, list *from); /* the caller holds writer.lock */
+/* The next job; NULL when there is none and the thread is to end, or has time for pruning. */
+job *writer_next(store *g, bool *stop);
+/* One more for the group; NULL when none waits or the next one must be alone. */
+job *writer_next_for_group(writer *w);
+void writer_pause(writer *w, int64_t us); /* or until something comes */
+bool writer_of_tx(const job *j);          /* belongs to an interactive transaction */
+bool writer_is_alone(const job *j);       /* must not share a transaction with others */
 
 /* transaction.c: the writer's one transaction. */
 bool txn_begin(store *g, error *e);
@@ -170,7 +178,12 @@ typedef enum exec_mode {
 } exec_mode;
 bool exec_statement(store *g, job *j, int index, exec_mode mode, engine_summary *sum, error *e);
 bool exec_atomic(store *g, job *j, int *index, error *e);
-bool exec_rows(store *g, job *j, engine_summary *sum, error *e);
+bool exec_rows(store *g, job *j, engine_summary *sum, error *e); /* exec_rows.c */
+/* Ends the savepoint around a piece of work: keeps it, or takes it and its records back (head: the
+ * log's head before it). schema: it may have changed the schema. */
+bool exec_end_savepoint(store *g, bool ok, bool schema, int64_t head, error *e);
+/* Whether the sink goes on; otherwise the error to fail with. */
+bool exec_sink_took(sink_state st, error *e);
 /* VACUUM and wal_checkpoint: outside any transaction. */
 bool exec_alone(store *g, job *j, int index, engine_summary *sum, error *e);
 /* Drops temporary objects that the client's transaction made. */
@@ -201,6 +214,15 @@ bool store_log_bounds(log_reader *r, log_bounds *out, error *e);
 int store_log_read(log_reader *r, int64_t after, int max,
                    bool (*each)(void *arg, const log_record *rec), void *arg, error *e);
 const table_shape *store_log_table(log_reader *r, const char *table, error *e);
+
+/* meta.c */
+bool store_meta_set(engine *g, const char *key, const void *bytes, size_t n, error *e);
+long store_meta_get(engine *g, const char *key, void *out, size_t room, error *e);
+
+/* check.c: looks at an existing file through a connection that cannot write, for as long as is
+ * affordable (big files are checked in part). A damaged file is thus refused before anything
+ * touches it. */
+bool check_file(store *g, error *e);
 
 /* lockfile.c */
 int lockfile_take(const char *dir, error *e); /* a descriptor, -1 with CONFLICT or READ_ONLY */
