@@ -346,14 +346,11 @@ void fx_ok(fx *f, const char *sql)
     run_free(r);
 }
 
-const char *fx_atomic(fx *f, ...)
+const char *fx_atomic_list(fx *f, const char *const *sql)
 {
     run *r = run_new(f, JOB_ATOMIC);
-    va_list ap;
-    va_start(ap, f);
-    for (const char *sql; (sql = va_arg(ap, const char *));)
-        run_add(r, sql, 0, NULL);
-    va_end(ap);
+    for (; *sql; sql++)
+        run_add(r, *sql, 0, NULL);
     return finish(r);
 }
 

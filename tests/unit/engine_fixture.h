@@ -66,7 +66,9 @@ void run_free(run *r);
 /* Runs and answers: rows as lines of JSON, or "CODE: message". Lives until fx_end. */
 const char *fx_sql(fx *f, const char *sql);
 const char *fx_sqlf(fx *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-const char *fx_atomic(fx *f, ...); /* SQL texts, NULL at the end: all rows, or the error */
+/* As one atomic batch: all rows, or the error. */
+#define fx_atomic(f, ...) fx_atomic_list(f, (const char *const[]){__VA_ARGS__, NULL})
+const char *fx_atomic_list(fx *f, const char *const *sql);
 const char *fx_tx(fx *f, const char *tx, const char *sql);  /* in an interactive transaction */
 const char *fx_begin(fx *f);                                /* its id */
 const char *fx_end_tx(fx *f, const char *tx, job_kind how); /* "" or the error */
@@ -80,7 +82,7 @@ const char *fx_events(fx *f);
 /* Like fx_events, each line led by "#" and the transaction's number counted from the first. */
 const char *fx_events_tx(fx *f);
 
-bool fx_slow(void); /* under valgrind: time tells nothing, and less must do */
+bool fx_slow(void);               /* under valgrind: time tells nothing, and less must do */
 char *fx_keep(fx *f, char *text); /* freed by fx_end */
 /* Waits until the condition holds. */
 #define fx_until(cond)                                                                             \

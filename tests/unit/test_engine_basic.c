@@ -286,8 +286,8 @@ static void atomic_batches_are_all_or_nothing(void **state)
     run_free(r);
     /* A deferred key may be violated in between, not at the end. */
     assert_string_equal(
-        fx_atomic(f, "INSERT INTO c VALUES(5, 20)", "INSERT INTO p VALUES(20, 'n')", NULL), "");
-    starts_with(fx_atomic(f, "INSERT INTO c VALUES(6, 21)", "INSERT INTO p VALUES(22, 'n')", NULL),
+        fx_atomic(f, "INSERT INTO c VALUES(5, 20)", "INSERT INTO p VALUES(20, 'n')"), "");
+    starts_with(fx_atomic(f, "INSERT INTO c VALUES(6, 21)", "INSERT INTO p VALUES(22, 'n')"),
                 "CONFLICT: FOREIGN KEY");
     starts_with(fx_sql(f, "INSERT INTO c VALUES(6, 21)"), "CONFLICT: FOREIGN KEY");
     assert_string_equal(fx_sql(f, "SELECT group_concat(id) FROM p"), "[\"7,20\"]");

@@ -232,12 +232,12 @@ static void schema_statements_more(void **state)
     expect(f, "CREATE TABLE au(a INTEGER PRIMARY KEY AUTOINCREMENT)", "create au\n");
     expect(f, "INSERT INTO au DEFAULT VALUES", "insert au [1]\n");
     /* In one transaction, and taken back. */
-    starts_with(fx_atomic(f, "CREATE TABLE n(a)", "INSERT INTO n VALUES(1)", "SELECT nope", NULL),
+    starts_with(fx_atomic(f, "CREATE TABLE n(a)", "INSERT INTO n VALUES(1)", "SELECT nope"),
                 "QUERY_ERROR");
     assert_string_equal(fx_events(f), "");
     assert_string_equal(fx_atomic(f, "CREATE TABLE n(a, b)", "INSERT INTO n VALUES(1, 2)",
                                   "ALTER TABLE n ADD COLUMN c DEFAULT 3", "UPDATE n SET a = 9",
-                                  "ALTER TABLE n RENAME TO nn", "DELETE FROM nn", NULL),
+                                  "ALTER TABLE n RENAME TO nn", "DELETE FROM nn"),
                         "");
     assert_string_equal(fx_events_tx(f), "#1 create n\n#1 insert n [1,2]\n#1 alter n\n"
                                          "#1 update n [1,2,3]>[9,2,3]\n#1 rename n>nn\n"
@@ -260,7 +260,7 @@ static void virtual_and_temporary_tables(void **state)
     expect(f, "INSERT INTO t VALUES('again')", "insert t [\"again\"]\n");
     assert_string_equal(fx_sql(f, "SELECT count(*) FROM ft('again')"), "[1]");
     assert_string_equal(fx_atomic(f, "CREATE TEMP TABLE tt(a)", "INSERT INTO tt VALUES(1)",
-                                  "INSERT INTO t SELECT a FROM tt", NULL),
+                                  "INSERT INTO t SELECT a FROM tt"),
                         "");
     assert_string_equal(fx_events(f), "insert t [1]\n");
     starts_with(fx_sql(f, "INSERT INTO tt VALUES(1)"), "TABLE_NOT_FOUND");

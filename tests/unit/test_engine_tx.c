@@ -69,7 +69,7 @@ static void savepoints(void **state)
                                    "5 insert u [1,2]\n");
     assert_string_equal(fx_sql(f, "SELECT group_concat(a) FROM t"), "[\"1,2\"]");
     starts_with(fx_atomic(f, "SAVEPOINT a", "INSERT INTO t VALUES(7)", "ROLLBACK TO a",
-                          "INSERT INTO t VALUES(8)", NULL),
+                          "INSERT INTO t VALUES(8)"),
                 "");
     assert_string_equal(fx_log(f), "6 insert t [8]\n");
     /* The same text is refused outside, though it was prepared inside. */
