@@ -146,12 +146,36 @@ static void free_config(store *g)
     mem_free(g);
 }
 
+static void at_least_one(int *n)
+{
+    if (*n < 1)
+        *n = 1;
+}
+
+static void or_default(int64_t *us, int64_t fallback)
+{
+    if (*us <= 0)
+        *us = fallback;
+}
+
+/* What makes no sense is put right, so that no limit is ever absent. */
+static void mend_config(engine_config *c)
+{
+    at_least_one(&c->readers);
+    at_least_one(&c->max_read_connections);
+    at_least_one(&c->max_queue);
+    or_default(&c->statement_timeout_us, 30000000);
+    or_default(&c->tx_idle_us, 5000000);
+    or_default(&c->tx_max_us, 60000000);
+}
+
 static store *copy_config(const engine_config *cfg, error *e)
 {
     store *g = mem_zalloc(sizeof *g);
     if (g) {
         size_t n = strlen(cfg->dir);
         g->cfg = *cfg;
+        mend_config(&g->cfg);
         g->cfg.dir = mem_strndup(cfg->dir, n);
         g->cfg.vfs = cfg->vfs ? mem_strndup(cfg->vfs, strlen(cfg->vfs)) : NULL;
         g->path = mem_alloc(n + sizeof "/rustydb.db");
