@@ -128,6 +128,8 @@ static const char *overdue(conn *c, const config *cfg, int64_t now)
         return NULL;
     if (!c->req) {
         int64_t idle = now - c->last_activity_us;
+        if (c->taken < 0 && idle > cfg->request_timeout * 1000)
+            return "did not send the head of a request in time";
         if (idle > cfg->stall_timeout * 1000 && sockstat_unsent(c->fd) > 0)
             return "left its last answers unread";
         return idle > cfg->idle_timeout * 1000 ? "was idle" : NULL;
