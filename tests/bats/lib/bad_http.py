@@ -6,7 +6,7 @@ import threading
 import time
 
 import raw
-from rdb import LIMIT, SANITIZED, Rest, eventually, main, open_files, settles, sql, status_kb
+from rdb import LIMIT, SANITIZED, Rest, eventually, main, open_sockets, settles, sql, status_kb
 
 
 def alive():
@@ -29,8 +29,11 @@ def invalid_utf8():
         )
         answer.problem(400, "INVALID_MESSAGE")
     for path in ("/api/v1/tables/%ff", "/api/v1/tables/%", "/api/v1/tables/%zz", "/api/v1/tables/a%00b"):
-        answer = raw.ask(raw.request("GET", path))
-        assert 400 <= answer.status < 500, (path, answer.status)
+        try:
+            status = raw.ask(raw.request("GET", path)).status
+            assert 400 <= status < 500, (path, status)
+        except (EOFError, ConnectionError):
+            pass  # libwebsockets ends such a connection by itself
     # Text in the database that is not UTF-8 comes out as valid JSON.
     status, _, data = Rest().raw("POST", "/query", {"sql": "SELECT CAST(x'61ff62' AS TEXT)"})
     assert status == 200 and json.loads(data.decode("utf-8"))["rows"] == [["a\ufffdb"]], data
@@ -349,7 +352,7 @@ def broken_at_every_step():
     of them, no write is half done."""
     sql("CREATE TABLE b (n INTEGER PRIMARY KEY, a, b)")
     alive()
-    files = open_files()
+    sockets = open_sockets()
     whole = raw.post_query("INSERT INTO b (a, b) SELECT 1, hex(zeroblob(100000))")
     upgrade = raw.upgrade()
     for data in (whole, upgrade):
@@ -373,7 +376,7 @@ def broken_at_every_step():
         s = raw.dial()
         s.sendall(chunk + tail)
         raw.reset(s)
-    eventually(lambda: open_files() <= files + 2, say="every connection to be forgotten")
+    eventually(lambda: open_sockets() <= sockets + 2, say="every connection to be forgotten")
     settles()
     rows = sql("SELECT count(*), count(a), count(b), min(length(b)) FROM b WHERE n <> 9")[0]
     assert rows[0] == rows[1] == rows[2] and (rows[0] == 0 or rows[3] == 200000), rows
@@ -385,7 +388,7 @@ def never_reads():
     """Clients that ask for much and read nothing: others are served, memory stays, and they are cut off
     (with stall_timeout at 2 s)."""
     alive()
-    files = open_files()
+    sockets = open_sockets()
     before = status_kb("VmRSS")
     big = raw.post_query(
         "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 5000000) SELECT n, 'some text' FROM c",
@@ -408,7 +411,7 @@ def never_reads():
         clients.append(s)
     for _ in range(50):
         alive()
-    eventually(lambda: open_files() <= files + 2, say="clients that never read to be cut off")
+    eventually(lambda: open_sockets() <= sockets + 2, say="clients that never read to be cut off")
     grown = status_kb("VmRSS") - before
     assert SANITIZED or grown < 16384, f"grew by {grown} kB"
     for s in clients:
@@ -420,14 +423,14 @@ def silent_connections():
     """Five hundred connections that say nothing: others are served, and these are ended (with
     request_timeout at 1 s)."""
     alive()
-    files = open_files()
+    sockets = open_sockets()
     silent = [raw.dial() for _ in range(500)]
     for _ in range(20):
         alive()
     for s in silent:
         assert raw.closed_by_peer(s) < 1000
         s.close()
-    eventually(lambda: open_files() <= files + 2, say="silent connections to be forgotten")
+    eventually(lambda: open_sockets() <= sockets + 2, say="silent connections to be forgotten")
 
 
 def kept_writes_under_abuse():

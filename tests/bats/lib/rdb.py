@@ -177,8 +177,15 @@ def settles(limit=LIMIT):
         assert time.monotonic() < end, f"the daemon keeps using {used:.0%} of a processor"
 
 
-def open_files(pid=None):
-    return len(os.listdir(f"/proc/{pid or daemon_pid()}/fd"))
+def open_sockets(pid=None):
+    """How many sockets the daemon has: its listener and the connections."""
+    folder, count = f"/proc/{pid or daemon_pid()}/fd", 0
+    for fd in os.listdir(folder):
+        try:
+            count += os.readlink(f"{folder}/{fd}").startswith("socket:")
+        except FileNotFoundError:  # closed meanwhile
+            pass
+    return count
 
 
 # ---- WebSocket ------------------------------------------------------------------------------------
