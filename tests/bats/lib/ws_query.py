@@ -3,7 +3,7 @@
 import asyncio
 
 import raw
-from rdb import LIMIT, Refused, connect, in_thread, main, settles, sql
+from rdb import LIMIT, Refused, connect, eventually_async, in_thread, main, settles, sql
 
 FOREVER = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c"
 
@@ -83,14 +83,18 @@ async def cancel():
     s = await connect()
     await s.send("query", {"sql": FOREVER, "timeout_ms": 600000}, "long")
 
-    while True:  # the query may not run yet
-        await s.send("cancel", {"id": "long"}, "c")
-        m = await s.recv()
-        assert m["type"] == "error", m
-        if m["id"] == "long":
-            assert m["payload"]["code"] == "CANCELLED", m
-            break
-        assert m["payload"]["code"] == "NOT_FOUND", m
+    async def cancelled():  # not as long as the query does not run yet
+        m = await s.request("cancel", {"id": "long"})
+        if m["type"] == "error":
+            assert m["payload"]["code"] == "NOT_FOUND", m
+            return False
+        assert m["type"] == "query_result" and m["payload"]["cancelled"] is True, m
+        return True
+
+    await eventually_async(cancelled, say="the query to be cancelled")
+    async for m in s.answers("long"):
+        assert m["type"] == "error" and m["payload"]["code"] == "CANCELLED", m
+        break
     await s.refused("cancel", {"id": "long"}, "NOT_FOUND")
     await s.refused("cancel", {"id": "never was"}, "NOT_FOUND")
     assert (await s.query("SELECT 1"))[1] == [[1]]

@@ -145,16 +145,16 @@ async def deflate():
     """A client with permessage-deflate: both directions, with and without context takeover."""
     from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
-    for options in (
-        {},
-        {"server_no_context_takeover": True, "client_no_context_takeover": True},
-        {"server_max_window_bits": 10, "client_max_window_bits": 10},
+    for options, taken in (
+        ({}, True),
+        ({"server_no_context_takeover": True, "client_no_context_takeover": True}, True),
+        ({"server_max_window_bits": 10}, False),  # libwebsockets could not confirm it: declined
     ):
         s = await connect(
             extensions=[ClientPerMessageDeflateFactory(**options)], compression=None
         )
         names = [e.name for e in s.ws.extensions]
-        assert names == ["permessage-deflate"], names
+        assert names == (["permessage-deflate"] if taken else []), names
         text = "over and over again " * 20000
         for n in range(5):
             _, rows, _ = await s.query("SELECT ?, length(?1), ?", [text, n])
