@@ -153,6 +153,7 @@ static void append(reactor *r, hub_stream *s, const refbuf *frames)
     memcpy(g->data + g->len, frames->data, frames->len);
     g->len += frames->len;
     s->bytes += frames->len;
+    r->appended++;
     enforce_limit(r, s);
     if (list_empty(&s->dirty_link))
         list_append(&r->dirty_streams, &s->dirty_link);
@@ -210,6 +211,13 @@ bool hub_deliver(conn *c)
             break;
     }
     return true;
+}
+
+int hub_waiting(const reactor *r)
+{
+    int n = 0;
+    list_each(it, &r->dirty_streams) n += list_entry(it, hub_stream, dirty_link)->n_subs;
+    return n;
 }
 
 void hub_flush(reactor *r)

@@ -79,6 +79,8 @@ void hub_sub_name(const sub *s, char out[32]);
 void hub_on_feed(reactor *r, feed_msg *m);
 /* Writes what the cursors of one connection have not read; false: broken socket. */
 bool hub_deliver(struct conn *c);
+/* Subscriptions that the next hub_flush writes to. */
+int hub_waiting(const reactor *r);
 /* Writes the new frames of all dirty streams. */
 void hub_flush(reactor *r);
 

@@ -24,6 +24,8 @@ enum {
     TX_PIECE = 1 << 20, /* most that lws hands to the kernel in one call */
     HEAD_MAX = 8192,    /* bytes of all headers of a request */
     CLOSE_GRACE_US = 5000000,
+    GATHER_SUBS = 64,  /* a fan-out to as many is worth a look for more to send along */
+    GATHER_ROUNDS = 8, /* most looks */
 };
 
 static void reactor_wake(void *arg)
@@ -55,14 +57,13 @@ static int flush_conn(conn *c)
     return http_flush(c);
 }
 
-static void flush(reactor *r)
+static void flush_conns(reactor *r)
 {
     for (list *it; (it = list_pop(&r->dirty)) != NULL;) {
         conn *c = list_entry(it, conn, dirty_link);
         if (flush_conn(c) != 0)
             conn_kill(c);
     }
-    hub_flush(r);
 }
 
 static void take_mail(reactor *r)
@@ -319,6 +320,33 @@ static bool serve_batch(reactor *r)
     return true;
 }
 
+/* Handles what has come in by now, without waiting. */
+static bool serve_now(reactor *r)
+{
+    if (!r->loop)
+        return lws_service(r->ctx, -1) >= 0;
+    uv_run(r->loop, UV_RUN_NOWAIT);
+    return true;
+}
+
+/* Writes all that waits. Nearly all of a fan-out's cost is its send calls, one per subscriber, and
+ * events tend to come in bursts: so before a large one, what has come in meanwhile is taken along
+ * in the same calls. */
+static bool flush(reactor *r)
+{
+    flush_conns(r);
+    for (int i = 0; i < GATHER_ROUNDS && hub_waiting(r) >= GATHER_SUBS; i++) {
+        uint64_t before = r->appended;
+        if (!serve_now(r))
+            return false;
+        flush_conns(r);
+        if (r->appended == before)
+            break;
+    }
+    hub_flush(r);
+    return true;
+}
+
 static void *reactor_main(void *arg)
 {
     reactor *r = arg;
@@ -326,7 +354,8 @@ static void *reactor_main(void *arg)
     while (serve_batch(r)) {
         if (atomic_load(&r->stop_wanted) && !r->stopping)
             begin_stop(r);
-        flush(r);
+        if (!flush(r))
+            break;
         if (r->stopping && leave_when_stopped(r, clock_mono_us()))
             break;
     }

@@ -59,6 +59,7 @@ typedef struct reactor {
     list conns;         /* every conn, by conn.link */
     list dirty;         /* conns with something to write, by conn.dirty_link */
     list dirty_streams; /* hub streams with new frames */
+    uint64_t appended;  /* times that frames were added to a stream */
     bool stopping;      /* no new connections or requests; leaves when the last conn is gone */
     int64_t stop_deadline_us;
     atomic_bool stop_wanted;                /* set by daemon, read by the reactor */
