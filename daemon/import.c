@@ -229,7 +229,7 @@ static void commit_chunk(import *im)
     error e;
     arena_free(&im->job.mem);
     im->job = (job){.kind = JOB_INSERT_ROWS, .sink = &im->sink, .timeout_us = im->timeout_us};
-    if (!rows_finish(&im->rows, im->table, im->create && !im->created, &im->job.rows, &e)) {
+    if (!rows_finish(&im->rows, im->table, im->create, &im->job.rows, &e)) {
         fail(im, &e);
         return;
     }
@@ -244,7 +244,8 @@ static void chunk_done(import *im)
         fail(im, &im->chunk_error);
     } else {
         im->rows_kept += im->rows.n_rows;
-        im->created = im->created || im->create;
+        im->created = im->created || im->job.rows.created;
+        im->create = false; /* it is there now */
     }
     rows_clear(&im->rows);
 }

@@ -114,6 +114,7 @@ typedef struct job_rows {
     const char *const *types; /* with create: declared type per column */
     int n_rows;
     const value *cells; /* n_rows * n_columns, row after row */
+    bool created;       /* the engine's answer, valid at done: the table was not there */
 } job_rows;
 
 struct job {

@@ -53,6 +53,7 @@ static bool make_table(store *g, job *j, error *e)
     buf sql = BUF_INIT;
     create_sql(&sql, &j->rows);
     const char *text = buf_cstr(&sql);
+    int64_t head = w->log.head;
     ddl_change ddl = {0};
     statement *s = NULL;
     bool ok = sql.failed ? dbconn_error(&w->c, SQLITE_NOMEM, e)
@@ -67,6 +68,7 @@ static bool make_table(store *g, job *j, error *e)
     if (s)
         dbconn_release(&w->c, s);
     buf_free(&sql);
+    j->rows.created = ok && w->log.head > head; /* a table that is there already is no record */
     return ok;
 }
 
