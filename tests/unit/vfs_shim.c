@@ -51,6 +51,8 @@ static sqlite3_io_methods methods;
 static void put(disk_file *d, const void *p, sqlite3_int64 at, size_t n)
 {
     size_t end = (size_t)at + n;
+    if (n == 0)
+        return;
     if (end > d->cap) {
         d->cap = end * 2;
         d->durable = realloc(d->durable, d->cap);
