@@ -154,6 +154,9 @@ tell_facts() {
   fact 'insert, 64 clients' insert-64 inserts_per_second 'rows/s'
   fact '  p99' insert-64 latency_us.p99 us
   fact 'mixed, 32 clients, 20 % inserts, 10 subscribers' mixed requests_per_second 'requests/s'
+  fact 'change to delivery, idle, p50' latency change_to_delivery_us.p50 us
+  fact '  p99' latency change_to_delivery_us.p99 us
+  fact '  of the answer to the change, p99' latency change_to_answer_us.p99 us
   fact 'connect 1,000, server CPU' connect-1000 server_cpu_per_connection_us us/connection
   fact 'connect 8,000, server CPU' connect-8000 server_cpu_per_connection_us us/connection
 }
