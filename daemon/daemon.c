@@ -37,8 +37,9 @@ typedef struct process {
  */
 
 /* libwebsockets makes its tables as large as the soft limit, which may be a million or more in a
- * container; it is brought down to what makes sense, so that they stay small. */
-#define DESCRIPTORS_ENOUGH 65536
+ * container, and Debian's build walks one of them at each open: so it is brought down to what makes
+ * sense. */
+#define DESCRIPTORS_ENOUGH 16384
 
 static void take_descriptors(int64_t connections)
 {
