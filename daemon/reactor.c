@@ -235,6 +235,8 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         c->last_activity_us = clock_mono_us();
         c->ws->pinged_us = 0;
         return 0;
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        return ws_on_peer_close(c);
     case LWS_CALLBACK_SERVER_WRITEABLE:
         return ws_on_writable(c);
     default:
@@ -317,6 +319,10 @@ static bool serve_batch(reactor *r)
     if (!r->loop)
         return lws_service(r->ctx, 0) >= 0;
     uv_run(r->loop, UV_RUN_ONCE);
+    /* What lws has buffered (a message that is being inflated, a pipelined request) it serves once
+     * behind a socket event, and under libuv not again by itself: make another event. */
+    if (!lws_service_adjust_timeout(r->ctx, 1, 0))
+        lws_cancel_service(r->ctx);
     return true;
 }
 
@@ -364,7 +370,7 @@ static void *reactor_main(void *arg)
 
 static bool make_loop(reactor *r, error *e)
 {
-    if (strcmp(daemon_config(r->d)->event_loop, "libuv") != 0)
+    if (strcmp(daemon_config(r->d)->event_loop, "poll") == 0)
         return true;
     r->loop = xalloc(sizeof *r->loop);
     if (uv_loop_init(r->loop) == 0)

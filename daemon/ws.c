@@ -55,13 +55,6 @@ void ws_free(conn *c)
 /* ---- reading -----------------------------------------------------------------------------------
  */
 
-static int close_now(conn *c, int code, const char *reason)
-{
-    lws_close_reason(c->wsi, (enum lws_close_status)code, (unsigned char *)(uintptr_t)reason,
-                     strlen(reason));
-    return -1;
-}
-
 static int refuse_message(conn *c, error_code code, const char *what)
 {
     conn_end(c, error_describe(code)->close_code, what);
@@ -103,7 +96,7 @@ int ws_on_receive(conn *c, const char *p, size_t n)
         return refuse_message(c, ERR_MESSAGE_TOO_BIG, "the message is too big");
     buf_add(&s->rx, p, n);
     if (s->rx.failed)
-        return close_now(c, 1011, "out of memory");
+        return -1;
     if (!last)
         return 0;
     STAT_ADD(c->r->stats.messages_in, 1);
@@ -204,6 +197,25 @@ bool ws_flush(conn *c)
     return true;
 }
 
+/* The close frame is ours too: lws, asked to close, under libuv shuts the socket down before its
+ * own has gone out. Then the peer has CLOSE_GRACE to answer with its own. */
+static bool send_close(conn *c)
+{
+    buf out = BUF_INIT;
+    if (c->ws->close_sent)
+        return true;
+    c->ws->close_sent = true;
+    ws_frame_add_close(&out, (int)c->close_code, c->close_reason);
+    bool ok = !out.failed && conn_write(c, out.data, out.len);
+    buf_free(&out);
+    return ok;
+}
+
+int ws_on_peer_close(conn *c)
+{
+    return c->ws->close_sent ? -1 : 0;
+}
+
 int ws_on_writable(conn *c)
 {
     c->blocked = lws_partial_buffered(c->wsi);
@@ -217,7 +229,7 @@ int ws_on_writable(conn *c)
     if (c->blocked)
         return 0;
     if (c->state == CONN_CLOSING && list_empty(&c->out.items))
-        return close_now(c, (int)c->close_code, c->close_reason);
+        return send_close(c) ? 0 : -1;
     if (c->ws->ping_due) {
         /* With a payload: lws does not tell of the empty pong that answers an empty ping. */
         unsigned char ping[LWS_PRE + 4];

@@ -18,7 +18,7 @@ typedef struct ws {
     int n_subs;
     int64_t opened_us, pinged_us; /* monotonic; pinged_us 0: no ping is out */
     bool ping_due;
-    bool closed_by_peer;
+    bool close_sent; /* our close frame is out */
 } ws;
 
 /* Prepares c->ws while the upgrade is checked. */
@@ -30,6 +30,8 @@ void ws_opened(conn *c);
 /* A piece of a message; nonzero: close. */
 int ws_on_receive(conn *c, const char *p, size_t n);
 int ws_on_writable(conn *c);
+/* The peer's close frame came; nonzero: it answers ours, so close without another. */
+int ws_on_peer_close(conn *c);
 /* Writes output and event frames; false: broken socket. */
 bool ws_flush(conn *c);
 /* Every second: authentication time, pings. */

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 
 #include <stdint.h>
+#include <string.h>
 #include <zlib.h>
 
 enum { FIN = 0x80, RSV1 = 0x40, DEFLATE_LEVEL = 4, DEFLATE_MEMORY = 8 };
@@ -56,6 +57,16 @@ void ws_frame_add_deflated(buf *out, ws_opcode op, const void *payload, size_t n
     else
         ws_frame_add(out, op, payload, n);
     mem_free(packed);
+}
+
+void ws_frame_add_close(buf *out, int code, const char *reason)
+{
+    unsigned char payload[125] = {(unsigned char)(code >> 8), (unsigned char)code};
+    size_t n = strlen(reason);
+    if (n > sizeof payload - 2)
+        n = sizeof payload - 2;
+    memcpy(payload + 2, reason, n);
+    add_frame(out, FIN | WS_CLOSE, payload, n + 2);
 }
 
 int ws_frame_count(const char *frames, size_t n)

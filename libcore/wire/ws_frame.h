@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 
-typedef enum ws_opcode { WS_TEXT = 1, WS_BINARY = 2 } ws_opcode;
+typedef enum ws_opcode { WS_TEXT = 1, WS_BINARY = 2, WS_CLOSE = 8 } ws_opcode;
 
 enum { WS_FRAME_HEADER_MAX = 10 };
 
@@ -20,6 +20,9 @@ void ws_frame_add(buf *out, ws_opcode op, const void *payload, size_t n);
  * 7692, 7.1.1 leaves to the sender). window_bits: 9 to 15. Falls back to the plain form when
  * compression does not pay. */
 void ws_frame_add_deflated(buf *out, ws_opcode op, const void *payload, size_t n, int window_bits);
+
+/* A Close frame: a code and up to 123 bytes of reason. */
+void ws_frame_add_close(buf *out, int code, const char *reason);
 
 /* Counts the messages in a run of whole frames. */
 int ws_frame_count(const char *frames, size_t n);
