@@ -55,10 +55,29 @@ void ws_free(conn *c)
 /* ---- reading -----------------------------------------------------------------------------------
  */
 
+/* The close frame is ours too: lws, asked to close, under libuv shuts the socket down before its
+ * own has gone out. Then the peer has CLOSE_GRACE to answer with its own. */
+static bool send_close(conn *c)
+{
+    buf out = BUF_INIT;
+    if (c->ws->close_sent)
+        return true;
+    c->ws->close_sent = true;
+    ws_frame_add_close(&out, (int)c->close_code, c->close_reason);
+    bool ok = !out.failed && conn_write(c, out.data, out.len);
+    buf_free(&out);
+    return ok;
+}
+
 static int refuse_message(conn *c, error_code code, const char *what)
 {
     conn_end(c, error_describe(code)->close_code, what);
-    return 0;
+    if (!c->ws->deflate_bits)
+        return 0; /* what still comes is read past, so that the client gets to see why */
+    /* A small frame may go on inflating for long: end it here. */
+    if (conn_flush(c) && !c->blocked)
+        send_close(c);
+    return -1;
 }
 
 /* A client that asks on without reading its answers is not listened to until it has read some. */
@@ -195,20 +214,6 @@ bool ws_flush(conn *c)
     if (c->state == CONN_CLOSING && !c->blocked)
         lws_callback_on_writable(c->wsi); /* the close frame goes out from there */
     return true;
-}
-
-/* The close frame is ours too: lws, asked to close, under libuv shuts the socket down before its
- * own has gone out. Then the peer has CLOSE_GRACE to answer with its own. */
-static bool send_close(conn *c)
-{
-    buf out = BUF_INIT;
-    if (c->ws->close_sent)
-        return true;
-    c->ws->close_sent = true;
-    ws_frame_add_close(&out, (int)c->close_code, c->close_reason);
-    bool ok = !out.failed && conn_write(c, out.data, out.len);
-    buf_free(&out);
-    return ok;
 }
 
 int ws_on_peer_close(conn *c)
