@@ -155,32 +155,32 @@ holds() { # FILTER: the last answer's body satisfies it
 
 @test "a client that sends a byte at a time is cut off, and holds nobody up" {
   start_daemon --request-timeout 700ms
-  case_of bad_http a_byte_at_a_time
+  case_of bad_conn a_byte_at_a_time
 }
 
 @test "a half-closed connection is answered or ended, never left waiting" {
   start_daemon
-  case_of bad_http half_closed
+  case_of bad_conn half_closed
 }
 
 @test "connections reset at every step leave nothing behind" {
   start_daemon
-  case_of bad_http broken_at_every_step
+  case_of bad_conn broken_at_every_step
 }
 
 @test "clients that never read are cut off; memory stays" {
   start_daemon --stall-timeout 2s
-  case_of bad_http never_reads
+  case_of bad_conn never_reads
 }
 
 @test "five hundred silent connections are ended in time" {
   start_daemon --request-timeout 1s
-  case_of bad_http silent_connections
+  case_of bad_conn silent_connections
 }
 
 @test "a decent client loses nothing among hostile ones" {
   start_daemon
-  case_of bad_http kept_writes_under_abuse
+  case_of bad_conn kept_writes_under_abuse
 }
 
 # ---- WebSocket --------------------------------------------------------------------------------------

@@ -114,6 +114,11 @@ def sql(*statements):
         rest.close()
 
 
+def alive():
+    """The daemon answers."""
+    assert sql("SELECT 1") == [[1]]
+
+
 def head():
     """The lsn of the newest event."""
     rest = Rest()
