@@ -154,7 +154,7 @@ void conn_end(conn *c, int code, const char *reason)
     if (c->ws)
         ws_say_closing(c);
     conn_set_state(c, CONN_CLOSING);
-    lws_callback_on_writable(c->wsi);
+    reactor_want_flush(c->r, c);
 }
 
 void conn_gone(conn *c)

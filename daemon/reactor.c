@@ -213,6 +213,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     }
     if (!c)
         return 0;
+    r->callbacks++;
     switch (reason) {
     case LWS_CALLBACK_HTTP:
         return http_on_request(c);
@@ -320,9 +321,12 @@ static bool serve_batch(reactor *r)
         return lws_service(r->ctx, 0) >= 0;
     uv_run(r->loop, UV_RUN_ONCE);
     /* What lws has buffered (a message that is being inflated, a pipelined request) it serves once
-     * behind a socket event, and under libuv not again by itself: make another event. */
-    if (!lws_service_adjust_timeout(r->ctx, 1, 0))
+     * behind a socket event, and under libuv not again by itself: make another event. Only as long
+     * as that gets somewhere: a connection that is being closed keeps its buffer to the end. */
+    if (r->callbacks != r->kicked_at && !lws_service_adjust_timeout(r->ctx, 1, 0)) {
+        r->kicked_at = r->callbacks;
         lws_cancel_service(r->ctx);
+    }
     return true;
 }
 

@@ -52,7 +52,8 @@ typedef struct reactor {
     struct lws_context *ctx;
     struct lws_vhost *vhost;
     pthread_t thread;
-    uv_loop_t *loop; /* NULL: lws's own, poll() */
+    uv_loop_t *loop;               /* NULL: lws's own, poll() */
+    uint64_t callbacks, kicked_at; /* connections' events so far; how many at the last kick */
     struct lws *listener_wsi;
     int listen_fd;
     mailbox box;

@@ -77,6 +77,7 @@ static int refuse_message(conn *c, error_code code, const char *what)
     /* A small frame may go on inflating for long: end it here. */
     if (conn_flush(c) && !c->blocked)
         send_close(c);
+    conn_kill(c);
     return -1;
 }
 
@@ -105,7 +106,7 @@ int ws_on_receive(conn *c, const char *p, size_t n)
     s->pinged_us = 0;
     STAT_ADD(c->r->stats.bytes_in, n);
     if (c->state != CONN_WS)
-        return 0;
+        return s->deflate_bits ? -1 : 0;
     if (lws_is_first_fragment(c->wsi)) {
         buf_clear(&s->rx);
         s->rx_binary = lws_frame_is_binary(c->wsi);
@@ -212,7 +213,7 @@ bool ws_flush(conn *c)
     if (c->state == CONN_WS && !c->blocked)
         return hub_deliver(c);
     if (c->state == CONN_CLOSING && !c->blocked)
-        lws_callback_on_writable(c->wsi); /* the close frame goes out from there */
+        return send_close(c);
     return true;
 }
 
@@ -233,8 +234,6 @@ int ws_on_writable(conn *c)
         return -1;
     if (c->blocked)
         return 0;
-    if (c->state == CONN_CLOSING && list_empty(&c->out.items))
-        return send_close(c) ? 0 : -1;
     if (c->ws->ping_due) {
         /* With a payload: lws does not tell of the empty pong that answers an empty ping. */
         unsigned char ping[LWS_PRE + 4];
