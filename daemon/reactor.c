@@ -24,6 +24,7 @@ enum {
     TX_PIECE = 1 << 20, /* most that lws hands to the kernel in one call */
     HEAD_MAX = 8192,    /* bytes of all headers of a request */
     CLOSE_GRACE_US = 5000000,
+    LOOP_END_ROUNDS = 1000,
     GATHER_SUBS = 64,  /* a fan-out to as many is worth a look for more to send along */
     GATHER_ROUNDS = 8, /* most looks */
 };
@@ -416,15 +417,26 @@ void reactor_wait(reactor *r)
     pthread_join(r->thread, NULL);
 }
 
+/* On a loop of ours, lws only begins to take itself down; the loop must run for its handles to
+ * close, and (before 4.2) a second call frees the rest. */
+static void destroy_context(reactor *r)
+{
+    lws_context_destroy(r->ctx);
+    if (!r->loop)
+        return;
+    for (int i = 0; i < LOOP_END_ROUNDS && uv_run(r->loop, UV_RUN_NOWAIT); i++)
+        ;
+#if LWS_LIBRARY_VERSION_NUMBER < 4002000
+    lws_context_destroy(r->ctx);
+#endif
+    uv_loop_close(r->loop);
+    mem_free(r->loop);
+}
+
 void reactor_free(reactor *r)
 {
     take_mail(r);
-    lws_context_destroy(r->ctx);
-    if (r->loop) {
-        for (int i = 0; i < 100 && uv_loop_close(r->loop) == UV_EBUSY; i++)
-            uv_run(r->loop, UV_RUN_NOWAIT);
-        mem_free(r->loop);
-    }
+    destroy_context(r);
     hub_destroy(r);
     mailbox_destroy(&r->box);
     mem_free(r);

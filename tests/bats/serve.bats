@@ -322,9 +322,6 @@ asyncio.run(go())' >"$T/session"
   local loop
   for loop in poll libuv; do
     DIR=$T/$loop
-    # libwebsockets on libuv forgets some of its own memory when a context ends.
-    echo 'leak:libwebsockets.so' >"$T/leaks"
-    [ "$loop" = poll ] || export LSAN_OPTIONS=suppressions=$T/leaks:print_suppressions=0
     start_daemon --event-loop "$loop"
     case_of ws_feed many_subscribers
     case_of rest keep_alive
