@@ -47,6 +47,8 @@ typedef struct readers {
 enum {
     GROUP_MAX = 256,     /* jobs in one commit */
     GROUP_US = 10000,    /* a group that ran so long takes no more */
+    LINGER_US = 50,      /* an empty queue is waited on so long before the commit, */
+    LINGER_FROM = 10,    /* when the group before had at least so many jobs */
     EVICT_US = 50000,    /* a statement that runs so long leaves its group and runs alone */
     REPLAYS_MAX = 3,     /* of one group; then one transaction per job */
     PRUNE_STEP = 512,    /* events between looks at retention */
@@ -100,6 +102,7 @@ typedef struct writer {
     bool reread;            /* the log's head is not known: read it before anything else */
     held group[GROUP_MAX];
     int n;
+    int last_n; /* jobs of the group before */
     int replays;
     open_tx tx;
     ended_tx ended[ENDED_KEPT];

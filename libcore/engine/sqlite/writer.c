@@ -164,6 +164,7 @@ static void run_group(store *g, job *first)
         if (txn_lost(g) || w->n == GROUP_MAX || clock_mono_us() >= until)
             break;
     }
+    w->last_n = w->n;
     commit_group(g);
 }
 

@@ -126,10 +126,25 @@ job *writer_next(store *g, bool *stop)
     return j;
 }
 
+/* Whether it pays to wait a moment for more jobs before the commit: the last group was large, so
+ * many clients are writing, and those it answered are probably about to write again. */
+static bool more_expected(const writer *w)
+{
+    return w->last_n >= LINGER_FROM && w->n < w->last_n + w->last_n / 2 && !w->stop && !w->closing;
+}
+
 job *writer_next_for_group(writer *w)
 {
+    int64_t until = 0;
     pthread_mutex_lock(&w->lock);
     job *j = NULL;
+    while (list_empty(&w->queue) && more_expected(w)) {
+        int64_t now = clock_mono_us();
+        until = until ? until : now + LINGER_US;
+        if (now >= until)
+            break;
+        wait_locked(w, until - now);
+    }
     if (!list_empty(&w->queue) && !writer_is_alone(list_entry(w->queue.next, job, link)))
         j = writer_pop(w, &w->queue);
     pthread_mutex_unlock(&w->lock);
