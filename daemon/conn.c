@@ -45,6 +45,32 @@ void conn_set_state(conn *c, conn_state to)
     c->state = to;
 }
 
+void conn_pause(conn *c)
+{
+    if (c->rx_paused)
+        return;
+    c->rx_paused = true;
+    lws_rx_flow_control(c->wsi, 0);
+}
+
+void conn_resume(conn *c)
+{
+    if (!c->rx_paused)
+        return;
+    c->rx_paused = false;
+    lws_rx_flow_control(c->wsi, 1);
+}
+
+bool conn_unblock(conn *c)
+{
+    c->blocked = lws_partial_buffered(c->wsi);
+    if (c->blocked)
+        lws_callback_on_writable(c->wsi);
+    else
+        c->wrote_us = clock_mono_us();
+    return !c->blocked;
+}
+
 /* ---- output ------------------------------------------------------------------------------------
  */
 

@@ -48,6 +48,13 @@ typedef struct conn {
     int64_t closing_since_us;
 } conn;
 
+/* Stops reading from the socket, and goes on; twice is harmless. A paused peer is not held to the
+ * limits on how fast it must send. */
+void conn_pause(conn *c);
+void conn_resume(conn *c);
+/* The socket takes more; false when what lws had kept is not all gone yet (it will call again). */
+bool conn_unblock(conn *c);
+
 /* Appends to `out` (taking over the reference) and sees to it that it is flushed. */
 void conn_queue(conn *c, refbuf *data, struct run *run, uint64_t replay);
 /* The run is about to be freed: what is queued of it gets no credit any more. */

@@ -233,10 +233,7 @@ void http_discard_rest(request *q)
     q->keep_alive = false;
     q->received = 0;
     q->read_body = discard_body;
-    if (q->c->rx_paused) {
-        q->c->rx_paused = false;
-        lws_rx_flow_control(q->c->wsi, 1);
-    }
+    conn_resume(q->c);
 }
 
 /* Answers a request whose head is already wrong. Its body, if it is not large, is read first. */
@@ -320,10 +317,8 @@ int http_on_request(conn *c)
         q->route->handle(q);
     }
     /* A request without a body is not read beyond while its answer is prepared. */
-    if (c->req == q && !q->finished && !expects_body(q)) {
-        c->rx_paused = true;
-        lws_rx_flow_control(c->wsi, 0);
-    }
+    if (c->req == q && !q->finished && !expects_body(q))
+        conn_pause(c);
     return 0;
 }
 
@@ -403,10 +398,7 @@ int http_on_body_end(conn *c)
         return -1;
     if (q->complete) {
         /* More arrived while the answer is prepared: leave it in the socket until then. */
-        if (!c->rx_paused) {
-            c->rx_paused = true;
-            lws_rx_flow_control(c->wsi, 0);
-        }
+        conn_pause(c);
         return 0;
     }
     if (q->chunked) { /* lws counts to 100 MB where no length was given */
@@ -552,12 +544,12 @@ void http_reply_error(request *q, const error *e)
 
 static const char gzip_headers[] = "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n";
 
-void http_stream(request *q, refbuf *data, run *r, bool gzip, const char *type)
+static void http_stream(request *q, refbuf *data, run *r, bool gzip, const char *type)
 {
     buf out = BUF_INIT;
     if (!q->answered) {
         put_head(q, &out, 200, type, gzip ? gzip_headers : NULL, -1);
-        q->answered = q->streaming = true;
+        q->answered = true;
     }
     if (!q->head_only) {
         if (!q->http10)
@@ -586,7 +578,7 @@ void http_stream(request *q, refbuf *data, run *r, bool gzip, const char *type)
     conn_queue(q->c, whole, r, 0);
 }
 
-void http_stream_end(request *q, refbuf *last)
+static void http_stream_end(request *q, refbuf *last)
 {
     buf out = BUF_INIT;
     if (last && last->len && !q->head_only) {
@@ -665,10 +657,7 @@ static int finish(conn *c)
     if (lws_http_transaction_completed(c->wsi))
         return -1;
     lws_set_timeout(c->wsi, NO_PENDING_TIMEOUT, 0); /* idle time is the tick's to watch */
-    if (c->rx_paused) {
-        c->rx_paused = false;
-        lws_rx_flow_control(c->wsi, 1);
-    }
+    conn_resume(c);
     return 0;
 }
 
@@ -685,13 +674,7 @@ int http_flush(conn *c)
 
 int http_on_writable(conn *c)
 {
-    c->blocked = lws_partial_buffered(c->wsi);
-    if (c->blocked) {
-        lws_callback_on_writable(c->wsi);
-        return 0;
-    }
-    c->wrote_us = clock_mono_us();
-    return http_flush(c);
+    return conn_unblock(c) ? http_flush(c) : 0;
 }
 
 bool http_check_params(const request *q, const char *const *allowed, error *e)

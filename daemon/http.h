@@ -2,8 +2,8 @@
  * and answered once, whole or in a stream. Reactor thread only.
  *
  * A handler gets the request when its body is complete (or, for ROUTE_STREAM, when its head is),
- * and must see to it that exactly one answer is given, now or later: http_reply*, or a run whose
- * chunks and end go to http_stream and http_stream_end. */
+ * and must see to it that exactly one answer is given, now or later: http_reply*, or a run wired
+ * by http_answer_with. */
 #ifndef DAEMON_HTTP_H
 #define DAEMON_HTTP_H
 
@@ -63,7 +63,6 @@ typedef struct request {
     void (*free_arg)(struct request *q);
     bool complete; /* the whole body has come */
     bool answered; /* the head of the answer is out */
-    bool streaming;
     bool finished; /* the whole answer is queued */
     int64_t started_us;
 } request;
@@ -84,8 +83,6 @@ void http_discard_rest(request *q);
 
 /* Wires a run so that its rows become the answer. */
 void http_answer_with(request *q, run *r);
-void http_stream(request *q, refbuf *data, run *r, bool gzip, const char *content_type);
-void http_stream_end(request *q, refbuf *last);
 
 /* Copies a query parameter, decoded; false when it is absent (or does not fit). */
 bool http_query_param(const request *q, const char *name, char *out, size_t room);

@@ -139,9 +139,8 @@ static void resume_reading(reactor *r, reactor_msg *m)
     im->paused = im->resume_posted = false;
     pthread_mutex_unlock(&im->lock);
     if (c->state == CONN_HTTP && c->rx_paused) {
-        c->rx_paused = false;
         c->last_activity_us = clock_mono_us();
-        lws_rx_flow_control(c->wsi, 1);
+        conn_resume(c);
     }
 }
 
@@ -354,10 +353,9 @@ static bool on_body(request *q, const char *p, size_t n, bool last)
     im->paused = im->paused || pause;
     pthread_mutex_unlock(&im->lock);
     if (pause) {
-        q->c->rx_paused = true;
         lws_set_timeout(q->c->wsi, NO_PENDING_TIMEOUT,
                         0); /* it is we who keep the client waiting */
-        lws_rx_flow_control(q->c->wsi, 0);
+        conn_pause(q->c);
     }
     task_wake(&im->home->d->workers, &im->task);
     return true;

@@ -84,18 +84,14 @@ static int refuse_message(conn *c, error_code code, const char *what)
 /* A client that asks on without reading its answers is not listened to until it has read some. */
 static void hold_back(conn *c)
 {
-    if (c->rx_paused || c->out.bytes < MAX_UNREAD)
-        return;
-    c->rx_paused = true;
-    lws_rx_flow_control(c->wsi, 0);
+    if (c->out.bytes >= MAX_UNREAD)
+        conn_pause(c);
 }
 
 static void listen_again(conn *c)
 {
-    if (!c->rx_paused || c->out.bytes >= MAX_UNREAD / 2)
-        return;
-    c->rx_paused = false;
-    lws_rx_flow_control(c->wsi, 1);
+    if (c->out.bytes < MAX_UNREAD / 2)
+        conn_resume(c);
 }
 
 int ws_on_receive(conn *c, const char *p, size_t n)
@@ -224,12 +220,8 @@ int ws_on_peer_close(conn *c)
 
 int ws_on_writable(conn *c)
 {
-    c->blocked = lws_partial_buffered(c->wsi);
-    if (c->blocked) {
-        lws_callback_on_writable(c->wsi);
+    if (!conn_unblock(c))
         return 0;
-    }
-    c->wrote_us = clock_mono_us();
     if (!ws_flush(c))
         return -1;
     if (c->blocked)
