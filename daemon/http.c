@@ -596,7 +596,7 @@ static void http_stream_end(request *q, refbuf *last)
 
 static const char *type_of(const run *r)
 {
-    return r->format == RUN_NDJSON ? "application/x-ndjson" : "application/json";
+    return r->encoder->lines ? "application/x-ndjson" : "application/json";
 }
 
 static void run_chunk(run *r, refbuf *data)

@@ -1,8 +1,6 @@
 #include "daemon/run.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "daemon/problem.h"
-#include "wire/ws_frame.h"
 
 #include <string.h>
 
@@ -68,14 +66,14 @@ static bool gzip_out(run *r, int flush)
 static refbuf *take_ready(run *r, bool last)
 {
     if (r->gzip && (r->shipped || r->gzip_open || !last || r->out.len >= r->gzip_min)) {
-        int flush = last ? Z_FINISH : r->format == RUN_NDJSON ? Z_SYNC_FLUSH : Z_NO_FLUSH;
+        int flush = last ? Z_FINISH : r->encoder->lines ? Z_SYNC_FLUSH : Z_NO_FLUSH;
         if (!gzip_out(r, flush)) {
             r->out.failed = true;
             return NULL;
         }
         r->last_gzip = true;
     }
-    buf *from = r->format == RUN_WS ? &r->wire : &r->out;
+    buf *from = r->encoder->frames ? &r->wire : &r->out;
     if (!from->len)
         return NULL;
     refbuf *data = refbuf_new(from->data, from->len);
@@ -105,69 +103,8 @@ static sink_state ship(run *r)
     return under_way > RUN_IN_FLIGHT_HIGH ? SINK_FULL : SINK_OK;
 }
 
-/* ---- engine threads: text ----------------------------------------------------------------------
+/* ---- engine threads: the sink -------------------------------------------------------------------
  */
-
-static void put_columns(json_writer *w, const engine_column *cols, int n)
-{
-    jw_key(w, "columns");
-    jw_begin_array(w);
-    for (int i = 0; i < n; i++) {
-        jw_begin_object(w);
-        jw_key(w, "name");
-        jw_str(w, cols[i].name);
-        jw_key(w, "type");
-        jw_str(w, cols[i].type);
-        jw_end_object(w);
-    }
-    jw_end_array(w);
-}
-
-static void put_summary(json_writer *w, const engine_summary *sum)
-{
-    jw_key(w, "changes");
-    jw_int(w, sum->changes);
-    jw_key(w, "last_insert_rowid");
-    jw_int(w, sum->last_insert_rowid);
-    jw_key(w, "lsn");
-    jw_int(w, sum->lsn);
-    jw_key(w, "elapsed_ms");
-    jw_real(w, (double)sum->elapsed_us / 1000.0);
-    if (sum->truncated) {
-        jw_key(w, "truncated");
-        jw_bool(w, true);
-    }
-}
-
-/* Opens a query_result message; its payload object stays open. */
-static void ws_open(run *r, const char *part)
-{
-    jw_init(&r->w, &r->out);
-    jw_begin_object(&r->w);
-    if (r->ws_id) {
-        jw_key(&r->w, "id");
-        jw_raw(&r->w, r->ws_id, strlen(r->ws_id));
-    }
-    jw_key(&r->w, "type");
-    jw_str(&r->w, "query_result");
-    jw_key(&r->w, "payload");
-    jw_begin_object(&r->w);
-    jw_key(&r->w, "part");
-    jw_str(&r->w, part);
-}
-
-static void ws_close(run *r)
-{
-    jw_end_object(&r->w);
-    jw_end_object(&r->w);
-    if (r->out.failed)
-        r->wire.failed = true;
-    else if (r->deflate_bits && r->out.len >= 1024)
-        ws_frame_add_deflated(&r->wire, WS_TEXT, r->out.data, r->out.len, r->deflate_bits);
-    else
-        ws_frame_add(&r->wire, WS_TEXT, r->out.data, r->out.len);
-    buf_clear(&r->out);
-}
 
 static sink_state check(run *r)
 {
@@ -176,15 +113,12 @@ static sink_state check(run *r)
     if (r->out.failed || r->wire.failed)
         return SINK_TOO_BIG;
     size_t have = r->out.len + r->wire.len;
-    if (r->held)
+    if (r->held || r->encoder->whole)
         return have > r->max_held ? SINK_TOO_BIG : SINK_OK;
     if (have < RUN_CHUNK)
         return SINK_OK;
-    if (r->format == RUN_WS && r->in_rows) {
-        jw_end_array(&r->w);
-        ws_close(r);
-        r->in_rows = false;
-    }
+    if (r->encoder->cut)
+        r->encoder->cut(r);
     return ship(r);
 }
 
@@ -192,12 +126,8 @@ static void sink_begin(job_sink *s, bool held)
 {
     run *r = of_sink(s);
     r->held = held;
-    jw_init(&r->w, &r->out);
-    if (r->format == RUN_BATCH) {
-        jw_begin_object(&r->w);
-        jw_key(&r->w, "results");
-        jw_begin_array(&r->w);
-    }
+    if (r->encoder->begin)
+        r->encoder->begin(r);
 }
 
 static void sink_restart(job_sink *s)
@@ -214,65 +144,19 @@ static sink_state sink_columns(job_sink *s, int index, const engine_column *cols
 {
     run *r = of_sink(s);
     (void)index;
-    switch (r->format) {
-    case RUN_NONE:
+    if (!r->encoder->columns)
         return SINK_OK;
-    case RUN_WS:
-        ws_open(r, "columns");
-        put_columns(&r->w, cols, n);
-        ws_close(r);
-        r->in_rows = false;
-        return check(r);
-    case RUN_OBJECT:
-    case RUN_NDJSON:
-        jw_init(&r->w, &r->out);
-        jw_begin_object(&r->w);
-        jw_key(&r->w, "id");
-        jw_str(&r->w, r->job.id);
-        break;
-    case RUN_BATCH:
-        jw_begin_object(&r->w);
-        break;
-    }
-    put_columns(&r->w, cols, n);
-    if (r->format == RUN_NDJSON) {
-        jw_end_object(&r->w);
-        buf_addc(&r->out, '\n');
-    } else {
-        jw_key(&r->w, "rows");
-        jw_begin_array(&r->w);
-        r->in_rows = true;
-    }
+    r->encoder->columns(r, cols, n);
     return check(r);
 }
 
 static sink_state sink_row(job_sink *s, const value *row, int n)
 {
     run *r = of_sink(s);
-    if (r->format == RUN_NONE)
+    if (!r->encoder->row)
         return SINK_OK;
-    if (r->format == RUN_WS && !r->in_rows) {
-        ws_open(r, "rows");
-        jw_key(&r->w, "rows");
-        jw_begin_array(&r->w);
-        r->in_rows = true;
-    }
-    if (r->format == RUN_NDJSON)
-        jw_init(&r->w, &r->out);
-    jw_begin_array(&r->w);
-    for (int i = 0; i < n; i++)
-        value_write_json(&r->w, &row[i]);
-    jw_end_array(&r->w);
-    if (r->format == RUN_NDJSON)
-        buf_addc(&r->out, '\n');
+    r->encoder->row(r, row, n);
     return check(r);
-}
-
-static void close_rows(run *r)
-{
-    if (r->in_rows)
-        jw_end_array(&r->w);
-    r->in_rows = false;
 }
 
 static void sink_end(job_sink *s, int index, const engine_summary *sum)
@@ -280,78 +164,15 @@ static void sink_end(job_sink *s, int index, const engine_summary *sum)
     run *r = of_sink(s);
     (void)index;
     r->sum = *sum;
-    switch (r->format) {
-    case RUN_NONE:
-        break;
-    case RUN_OBJECT:
-    case RUN_BATCH:
-        close_rows(r);
-        put_summary(&r->w, sum);
-        jw_end_object(&r->w);
-        r->statements++;
-        break;
-    case RUN_NDJSON:
-        jw_init(&r->w, &r->out);
-        jw_begin_object(&r->w);
-        jw_key(&r->w, "end");
-        jw_begin_object(&r->w);
-        put_summary(&r->w, sum);
-        jw_end_object(&r->w);
-        jw_end_object(&r->w);
-        buf_addc(&r->out, '\n');
-        break;
-    case RUN_WS:
-        if (r->in_rows) {
-            close_rows(r);
-            ws_close(r);
-        }
-        ws_open(r, "end");
-        put_summary(&r->w, sum);
-        ws_close(r);
-        break;
-    }
+    if (r->encoder->end)
+        r->encoder->end(r, sum);
 }
 
 static void sink_failed(job_sink *s, int index, const error *e)
 {
     run *r = of_sink(s);
-    if (r->format != RUN_BATCH)
-        return;
-    if (r->in_rows)
-        close_rows(r); /* columns were written: the error joins the same object */
-    else
-        jw_begin_object(&r->w);
-    jw_key(&r->w, "error");
-    problem_write(&r->w, e, &(problem_extra){.statement = index, .rows_kept = -1});
-    jw_end_object(&r->w);
-    r->statements++;
-}
-
-/* After rows have gone out, an error can only be said at the end of what was begun. */
-static void append_error(run *r, const error *e)
-{
-    switch (r->format) {
-    case RUN_NONE:
-    case RUN_WS:
-        buf_clear(&r->out);
-        break;
-    case RUN_NDJSON:
-        jw_init(&r->w, &r->out);
-        jw_begin_object(&r->w);
-        jw_key(&r->w, "error");
-        problem_write(&r->w, e, NULL);
-        jw_end_object(&r->w);
-        buf_addc(&r->out, '\n');
-        break;
-    case RUN_OBJECT:
-    case RUN_BATCH:
-        close_rows(r);
-        r->w.need_comma = true;
-        jw_key(&r->w, "error");
-        problem_write(&r->w, e, NULL);
-        jw_end_object(&r->w);
-        break;
-    }
+    if (r->encoder->failed)
+        r->encoder->failed(r, index, e);
 }
 
 static void done_arrived(reactor *home, reactor_msg *m)
@@ -376,10 +197,8 @@ static void sink_done(job_sink *s, int index, const error *e)
 {
     run *r = of_sink(s);
     error no_memory;
-    if (!e && r->format == RUN_BATCH) {
-        jw_end_array(&r->w);
-        jw_end_object(&r->w);
-    }
+    if (!e && r->encoder->finish)
+        r->encoder->finish(r);
     if (!e && (r->out.failed || r->wire.failed)) {
         error_set(&no_memory, ERR_INTERNAL_ERROR, "out of memory while writing the result");
         e = &no_memory;
@@ -388,8 +207,10 @@ static void sink_done(job_sink *s, int index, const error *e)
         r->failed = true;
         r->err = *e;
         r->err_index = index;
-        if (r->shipped) {
-            append_error(r, e);
+        if (r->shipped && r->encoder->late_error) {
+            r->encoder->late_error(r, e);
+        } else if (r->shipped) {
+            buf_clear(&r->out);
         } else {
             buf_clear(&r->out);
             buf_clear(&r->wire);
@@ -414,7 +235,7 @@ static const job_sink_ops sink_ops = {
 /* ---- reactor thread ----------------------------------------------------------------------------
  */
 
-run *run_new(conn *c, run_format format, job_kind kind)
+run *run_new(conn *c, const run_encoder *encoder, job_kind kind)
 {
     run *r = xalloc(sizeof *r);
     const config *cfg = daemon_config(c->r->d);
@@ -424,7 +245,7 @@ run *run_new(conn *c, run_format format, job_kind kind)
     r->job.timeout_us = cfg->statement_timeout * 1000;
     r->home = c->r;
     r->c = c;
-    r->format = format;
+    r->encoder = encoder;
     r->max_held = (size_t)cfg->max_result;
     r->gzip_min = (size_t)cfg->gzip_min;
     error_clear(&r->err);

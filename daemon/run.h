@@ -20,13 +20,28 @@
 #include "engine/engine.h"
 #include "json/writer.h"
 
-typedef enum run_format {
-    RUN_NONE,   /* rows are of no interest */
-    RUN_OBJECT, /* the JSON object of POST /query */
-    RUN_NDJSON, /* a line per row */
-    RUN_BATCH,  /* {"results":[...]} */
-    RUN_WS,     /* query_result messages, framed */
-} run_format;
+struct run;
+
+/* What a result looks like to its reader. The functions are called on engine threads, one at a
+ * time, and append to r->out (bytes ready to go) or, where `frames` is set, whole WebSocket frames
+ * to r->wire, with r->out and r->w for what is being written. NULL: nothing to say. The encoders
+ * that there are: encode.h. */
+typedef struct run_encoder {
+    void (*begin)(struct run *r); /* also after a restart: everything was forgotten */
+    void (*columns)(struct run *r, const engine_column *cols, int n);
+    void (*row)(struct run *r, const value *row, int n);
+    /* What was written so far is about to be shipped: end the message under way. */
+    void (*cut)(struct run *r);
+    void (*end)(struct run *r, const engine_summary *sum); /* of one statement */
+    /* A statement of a batch that is not atomic failed; the batch goes on. */
+    void (*failed)(struct run *r, int index, const error *e);
+    void (*finish)(struct run *r); /* everything succeeded */
+    /* Rows have gone out already; the error can only be said at the end of what was begun. */
+    void (*late_error)(struct run *r, const error *e);
+    bool frames; /* ships r->wire */
+    bool lines;  /* every chunk ends with a line: compressed, it is flushed */
+    bool whole;  /* never in parts: held to the end, and bounded by max_result */
+} run_encoder;
 
 enum { RUN_CHUNK = 32768, RUN_IN_FLIGHT_HIGH = 131072, RUN_IN_FLIGHT_LOW = 65536 };
 
@@ -36,23 +51,23 @@ typedef struct run {
     reactor *home;
     conn *c; /* NULL: of no connection */
     list conn_link;
-    run_format format;
+    const run_encoder *encoder;
 
     /* the sink's, engine threads */
     buf out;  /* text not yet shipped */
-    buf wire; /* RUN_WS: finished frames not yet shipped */
+    buf wire; /* finished frames not yet shipped */
     json_writer w;
     size_t max_held; /* bytes a held result may have */
     bool held;
     bool in_rows;   /* a "rows" array is open */
     bool shipped;   /* something has gone out */
-    int statements; /* RUN_BATCH: results written */
+    int statements; /* of a batch: results written */
     bool gzip;      /* the client takes gzip */
     bool gzip_open;
     size_t gzip_min;
     z_stream z;
-    int deflate_bits;  /* RUN_WS: window bits, 0: no compression */
-    const char *ws_id; /* RUN_WS: JSON text of the request's id; NULL: none */
+    int deflate_bits;       /* frames: window bits, 0: no compression */
+    const char *request_id; /* what the answer names, in the protocol's own form; NULL: none */
     atomic_size_t in_flight;
     atomic_bool gone; /* the connection is: stop */
 
@@ -72,7 +87,7 @@ typedef struct run {
     reactor_msg done_msg;
 } run;
 
-run *run_new(conn *c, run_format format, job_kind kind);
+run *run_new(conn *c, const run_encoder *encoder, job_kind kind);
 /* Links it to its connection and hands it to the engine. */
 void run_submit(run *r);
 /* Bytes of a chunk were handed to the socket (reactor thread). */

@@ -1,9 +1,9 @@
 #include "daemon/ws_json.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "daemon/encode.h"
 #include "daemon/hub.h"
 #include "daemon/params.h"
-#include "daemon/run.h"
 #include "daemon/ws.h"
 #include "json/read.h"
 
@@ -149,7 +149,7 @@ static void run_done(run *r)
         r->last = NULL;
     }
     if (r->failed)
-        ws_send_error(c, r->ws_id, &r->err, NULL);
+        ws_send_error(c, r->request_id, &r->err, NULL);
     run_free(r);
 }
 
@@ -161,13 +161,14 @@ static run *new_run(message *m, job_kind kind, error *e)
         error_hint(e, "Wait for answers, or open another connection.");
         return NULL;
     }
-    run *r = run_new(c, kind == JOB_QUERY || kind == JOB_TX_QUERY ? RUN_WS : RUN_NONE, kind);
+    run *r =
+        run_new(c, kind == JOB_QUERY || kind == JOB_TX_QUERY ? &encode_ws : &encode_none, kind);
     r->deflate_bits = c->ws->deflate_bits;
     r->on_chunk = run_chunk;
     r->on_done = run_done;
     if (m->id_text) {
-        r->ws_id = arena_strndup(&r->job.mem, m->id_text, strlen(m->id_text));
-        if (!r->ws_id) {
+        r->request_id = arena_strndup(&r->job.mem, m->id_text, strlen(m->id_text));
+        if (!r->request_id) {
             run_free(r);
             error_set(e, ERR_INTERNAL_ERROR, "out of memory");
             return NULL;
@@ -247,11 +248,11 @@ static void tx_done(run *r)
     buf out = BUF_INIT;
     json_writer w;
     if (r->failed) {
-        ws_send_error(c, r->ws_id, &r->err, NULL);
+        ws_send_error(c, r->request_id, &r->err, NULL);
         run_free(r);
         return;
     }
-    ws_begin_message(&w, &out, r->ws_id, "query_result");
+    ws_begin_message(&w, &out, r->request_id, "query_result");
     jw_begin_object(&w);
     jw_key(&w, "part");
     jw_str(&w, "end");

@@ -1,5 +1,6 @@
 /* POST /query, /batch and /query/{id}/cancel. */
 #include "daemon/api/api.h"
+#include "daemon/encode.h"
 #include "daemon/params.h"
 #include "json/read.h"
 
@@ -25,7 +26,7 @@ static run *read_query(request *q, job_kind kind)
     };
     error e;
     json_t *root = json_read_text(http_body(q), &e);
-    run *r = run_new(q->c, wants_ndjson(q) ? RUN_NDJSON : RUN_OBJECT, kind);
+    run *r = run_new(q->c, wants_ndjson(q) ? &encode_ndjson : &encode_object, kind);
     bool ok = root && json_read_object(root, fields, JSON_FIELDS(fields), &e) &&
               params_fill_job(&r->job, &s, &e) && (!id || params_set_id(r->job.id, id, "id", &e));
     json_decref(root);
@@ -106,7 +107,7 @@ void api_batch(request *q)
     };
     error e;
     json_t *root = json_read_text(http_body(q), &e);
-    run *r = run_new(q->c, RUN_BATCH, JOB_BATCH);
+    run *r = run_new(q->c, &encode_batch, JOB_BATCH);
     bool ok = root && json_read_object(root, fields, JSON_FIELDS(fields), &e) &&
               fill_batch(q, &r->job, statements, &e) &&
               (!id || params_set_id(r->job.id, id, "id", &e));

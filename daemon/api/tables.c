@@ -1,5 +1,6 @@
 /* GET /tables and /tables/{name}. */
 #include "daemon/api/api.h"
+#include "daemon/encode.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@ static void done(run *r)
 static void inspect(request *q, const char *table, int64_t offset, int64_t limit)
 {
     error e;
-    run *r = run_new(q->c, RUN_NONE, JOB_INSPECT);
+    run *r = run_new(q->c, &encode_none, JOB_INSPECT);
     r->on_done = done;
     r->job.offset = offset;
     r->job.limit = limit;

@@ -1,5 +1,6 @@
 /* Transactions over several requests: begin, commit, rollback. (A statement in one: sql.c.) */
 #include "daemon/api/api.h"
+#include "daemon/encode.h"
 #include "daemon/params.h"
 #include "json/read.h"
 
@@ -71,7 +72,7 @@ static void start(request *q, job_kind kind)
     error e;
     if (!check_empty(q))
         return;
-    run *r = run_new(q->c, RUN_NONE, kind);
+    run *r = run_new(q->c, &encode_none, kind);
     r->on_done = done;
     if (kind != JOB_TX_BEGIN &&
         !params_set_id(r->job.tx, q->params[0], "the transaction's id", &e)) {
