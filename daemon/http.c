@@ -521,6 +521,26 @@ void http_reply(request *q, int status, const char *json, size_t n)
     http_reply_with(q, status, "application/json", NULL, json, n);
 }
 
+void http_begin_json(json_writer *w, buf *out)
+{
+    *out = BUF_INIT;
+    jw_init(w, out);
+    jw_begin_object(w);
+}
+
+void http_end_json(request *q, int status, json_writer *w)
+{
+    error e;
+    jw_end_object(w);
+    if (w->out->failed) {
+        error_set(&e, ERR_INTERNAL_ERROR, "there is no memory for the answer");
+        http_reply_error(q, &e);
+    } else {
+        http_reply(q, status, w->out->data, w->out->len);
+    }
+    buf_free(w->out);
+}
+
 void http_reply_problem(request *q, const error *e, const problem_extra *x)
 {
     buf text = BUF_INIT;
@@ -528,8 +548,9 @@ void http_reply_problem(request *q, const error *e, const problem_extra *x)
     jw_init(&w, &text);
     problem_write(&w, e, x);
     const char *headers = error_describe(e->code)->http_status == 503 ? "Retry-After: 1\r\n" : NULL;
+    /* With no memory to say what is wrong, the status alone says it. */
     http_reply_with(q, error_describe(e->code)->http_status, "application/problem+json", headers,
-                    text.data, text.len);
+                    text.data, text.failed ? 0 : text.len);
     buf_free(&text);
     STAT_ADD(q->c->r->stats.errors, 1);
 }

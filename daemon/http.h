@@ -17,6 +17,7 @@
 #include "daemon/conn.h"
 #include "daemon/problem.h"
 #include "daemon/run.h"
+#include "json/writer.h"
 
 typedef enum http_method {
     HTTP_GET = 1,
@@ -75,6 +76,10 @@ void http_reply(request *q, int status, const char *json, size_t n);
 /* The same with extra header lines, each ending in CRLF, and any content type. */
 void http_reply_with(request *q, int status, const char *content_type, const char *headers,
                      const char *body, size_t n);
+/* The same for an object that is written piece by piece: begin, write the members, end. The buf is
+ * begin's to set up and end's to free; when memory ran out the answer is INTERNAL_ERROR. */
+void http_begin_json(json_writer *w, buf *out);
+void http_end_json(request *q, int status, json_writer *w);
 void http_reply_error(request *q, const error *e);
 void http_reply_problem(request *q, const error *e, const problem_extra *x);
 /* What is still to come of the body is not wanted: a little of it is read, so that the client gets

@@ -279,10 +279,9 @@ static task_result work(task *t)
 
 static void answer(import *im, request *q)
 {
-    buf out = BUF_INIT;
+    buf out;
     json_writer w;
-    jw_init(&w, &out);
-    jw_begin_object(&w);
+    http_begin_json(&w, &out);
     jw_key(&w, "table");
     jw_str(&w, im->table);
     jw_key(&w, "rows");
@@ -293,9 +292,7 @@ static void answer(import *im, request *q)
     jw_int(&w, im->lsn);
     jw_key(&w, "elapsed_ms");
     jw_real(&w, (double)(clock_mono_us() - im->started_us) / 1000.0);
-    jw_end_object(&w);
-    http_reply(q, 200, out.data, out.len);
-    buf_free(&out);
+    http_end_json(q, 200, &w);
 }
 
 static void free_import(import *im)

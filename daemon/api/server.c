@@ -75,11 +75,10 @@ void api_server_info(request *q)
 {
     server *d = q->c->r->d;
     char stamp[CLOCK_RFC3339_LEN + 1];
-    buf out = BUF_INIT;
+    buf out;
     json_writer w;
     clock_rfc3339(d->started_wall_us, stamp);
-    jw_init(&w, &out);
-    jw_begin_object(&w);
+    http_begin_json(&w, &out);
     jw_key(&w, "name");
     jw_str(&w, "rustydb");
     jw_key(&w, "version");
@@ -103,7 +102,5 @@ void api_server_info(request *q)
     put_engine(&w, d->engine);
     put_libraries(&w);
     put_limits(&w, daemon_config(d));
-    jw_end_object(&w);
-    http_reply(q, 200, out.data, out.len);
-    buf_free(&out);
+    http_end_json(q, 200, &w);
 }

@@ -128,20 +128,17 @@ void api_batch(request *q)
 void api_cancel(request *q)
 {
     error e;
-    buf out = BUF_INIT;
+    buf out;
     json_writer w;
     if (!engine_cancel_id(q->c->r->d->engine, q->params[0], ERR_CANCELLED)) {
         error_set(&e, ERR_NOT_FOUND, "no query with the id '%s' runs", q->params[0]);
         http_reply_error(q, &e);
         return;
     }
-    jw_init(&w, &out);
-    jw_begin_object(&w);
+    http_begin_json(&w, &out);
     jw_key(&w, "id");
     jw_str(&w, q->params[0]);
     jw_key(&w, "cancelled");
     jw_bool(&w, true);
-    jw_end_object(&w);
-    http_reply(q, 200, out.data, out.len);
-    buf_free(&out);
+    http_end_json(q, 200, &w);
 }

@@ -9,36 +9,30 @@
 static void begun(request *q, run *r)
 {
     const config *cfg = daemon_config(q->c->r->d);
-    buf out = BUF_INIT;
+    buf out;
     json_writer w;
-    jw_init(&w, &out);
-    jw_begin_object(&w);
+    http_begin_json(&w, &out);
     jw_key(&w, "transaction_id");
     jw_str(&w, r->job.tx);
     jw_key(&w, "idle_timeout_ms");
     jw_int(&w, cfg->transaction_idle);
     jw_key(&w, "max_ms");
     jw_int(&w, cfg->transaction_max);
-    jw_end_object(&w);
-    http_reply(q, 201, out.data, out.len);
-    buf_free(&out);
+    http_end_json(q, 201, &w);
 }
 
 static void ended(request *q, run *r)
 {
-    buf out = BUF_INIT;
+    buf out;
     json_writer w;
-    jw_init(&w, &out);
-    jw_begin_object(&w);
+    http_begin_json(&w, &out);
     jw_key(&w, "transaction_id");
     jw_str(&w, r->job.tx);
     jw_key(&w, "lsn");
     jw_int(&w, r->sum.lsn);
     jw_key(&w, "committed");
     jw_bool(&w, r->job.kind == JOB_TX_COMMIT);
-    jw_end_object(&w);
-    http_reply(q, 200, out.data, out.len);
-    buf_free(&out);
+    http_end_json(q, 200, &w);
 }
 
 static void done(run *r)

@@ -68,36 +68,30 @@ void api_ws_status(request *q)
         {"error_count", t.errors},
         {"uptime_seconds", (uint64_t)(clock_mono_us() - d->started_mono_us) / 1000000},
     };
-    buf out = BUF_INIT;
+    buf out;
     json_writer w;
-    jw_init(&w, &out);
-    jw_begin_object(&w);
+    http_begin_json(&w, &out);
     jw_key(&w, "status");
     jw_str(&w, atomic_load(&d->phase) == PHASE_READY ? "running" : "stopping");
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
         jw_key(&w, figures[i].name);
         jw_uint(&w, figures[i].value);
     }
-    jw_end_object(&w);
-    http_reply(q, 200, out.data, out.len);
-    buf_free(&out);
+    http_end_json(q, 200, &w);
 }
 
 static void broadcast_done(conn *c, void *arg, int64_t delivered)
 {
     char *channel = arg;
-    buf out = BUF_INIT;
+    buf out;
     json_writer w;
     if (c->state != CONN_DEAD && c->req) {
-        jw_init(&w, &out);
-        jw_begin_object(&w);
+        http_begin_json(&w, &out);
         jw_key(&w, "channel");
         jw_str(&w, channel);
         jw_key(&w, "delivered");
         jw_int(&w, delivered);
-        jw_end_object(&w);
-        http_reply(c->req, 200, out.data, out.len);
-        buf_free(&out);
+        http_end_json(c->req, 200, &w);
     }
     mem_free(channel);
 }
