@@ -729,43 +729,38 @@ bool http_query_param(const request *q, const char *name, char *out, size_t room
 /* ---- upgrades ----------------------------------------------------------------------------------
  */
 
-/* Whether the client offers a subprotocol that we speak (or none at all). */
-static bool speaks_ours(struct lws *wsi)
+/* What the client offers to speak; false when it does not fit. */
+static bool read_offer(struct lws *wsi, char *offered, size_t room)
 {
-    char offered[256], *rest = offered;
-    if (!lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL))
-        return true;
-    if (lws_hdr_copy(wsi, offered, sizeof offered, WSI_TOKEN_PROTOCOL) <= 0)
-        return false;
-    for (char *name; (name = strsep(&rest, ", ")) != NULL;) {
-        if (strcmp(name, "rustydb.json.v1") == 0)
-            return true;
-    }
-    return false;
+    offered[0] = '\0';
+    return !lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) ||
+           lws_hdr_copy(wsi, offered, (int)room, WSI_TOKEN_PROTOCOL) > 0;
 }
 
-static bool check_upgrade(request *q, struct lws *wsi, principal *who, error *e)
+static const ws_protocol *check_upgrade(request *q, struct lws *wsi, principal *who, error *e)
 {
-    char version[8] = "";
-    if (strcmp(q->path, "/api/v1/ws") != 0)
-        return error_set(e, ERR_NOT_FOUND, "there is no WebSocket at %s", q->path);
+    char version[8] = "", offered[256];
+    if (!read_offer(wsi, offered, sizeof offered)) {
+        error_set(e, ERR_INVALID_MESSAGE, "too many subprotocols are offered");
+        return NULL;
+    }
+    const ws_protocol *protocol = ws_protocol_choose(q->path, offered, e);
+    if (!protocol)
+        return NULL;
     if (q->c->r->stopping)
-        return error_set(e, ERR_SHUTTING_DOWN, "the daemon is stopping");
+        return error_set(e, ERR_SHUTTING_DOWN, "the daemon is stopping"), NULL;
     read_header(wsi, WSI_TOKEN_VERSION, version, sizeof version);
     if (q->method != HTTP_GET || strcmp(version, "13") != 0 ||
         lws_hdr_total_length(wsi, WSI_TOKEN_KEY) < 16)
         return error_set(e, ERR_INVALID_MESSAGE,
-                         "this is not a WebSocket handshake of version 13 (RFC 6455)");
-    if (!speaks_ours(wsi)) {
-        error_set(e, ERR_INVALID_MESSAGE, "none of the offered subprotocols is spoken here");
-        return error_hint(e, "Offer rustydb.json.v1, or none.");
-    }
+                         "this is not a WebSocket handshake of version 13 (RFC 6455)"),
+               NULL;
     if (!authenticate(q, wsi, who, e)) {
-        if (e->code != ERR_AUTH_REQUIRED)
-            return false;
+        if (e->code != ERR_AUTH_REQUIRED || protocol->needs_header)
+            return NULL;
         *who = (principal){PRINCIPAL_NONE, ""}; /* it may authenticate by its first message */
     }
-    return true;
+    return protocol;
 }
 
 int http_on_upgrade(conn *c)
@@ -776,9 +771,10 @@ int http_on_upgrade(conn *c)
         return -1;
     request *q = new_request(c);
     read_head(q, c->wsi);
-    if (check_room(c, &e) && check_upgrade(q, c->wsi, &who, &e)) {
+    const ws_protocol *protocol = check_room(c, &e) ? check_upgrade(q, c->wsi, &who, &e) : NULL;
+    if (protocol) {
         http_free_request(c);
-        ws_prepare(c, &who);
+        ws_prepare(c, protocol, &who);
         return 0;
     }
     q->keep_alive = false;

@@ -346,25 +346,15 @@ static sub *sub_new(conn *c, const sub_request *q, const char *request_id, error
 static void say_subscribed(sub *s, const feed_msg *m)
 {
     char name[32];
-    buf out = BUF_INIT;
-    json_writer w;
     hub_sub_name(s, name);
-    ws_begin_message(&w, &out, s->request_id, "subscribed");
-    jw_begin_object(&w);
-    jw_key(&w, "subscription_id");
-    jw_str(&w, name);
-    jw_key(&w, "topic");
-    jw_str(&w, s->topic);
-    jw_key(&w, "filter");
-    jw_str(&w, s->filter[0] ? s->filter : NULL);
-    if (m) {
-        jw_key(&w, "log_id");
-        jw_str(&w, m->log_id);
-        jw_key(&w, "lsn");
-        jw_int(&w, m->lsn);
-    }
-    jw_end_object(&w);
-    ws_end_message(&w, s->c);
+    const sub_info info = {
+        .subscription_id = name,
+        .topic = s->topic,
+        .filter = s->filter[0] ? s->filter : NULL,
+        .log_id = m ? m->log_id : NULL,
+        .lsn = m ? m->lsn : 0,
+    };
+    s->c->ws->protocol->subscribed(s->c, s->request_id, &info);
     mem_free(s->request_id);
     s->request_id = NULL;
 }
@@ -429,7 +419,7 @@ static void on_refused(sub *s, const feed_msg *m)
     char name[32];
     conn *c = s->c;
     hub_sub_name(s, name);
-    ws_send_error(c, s->request_id, &m->err, s->state == SUB_ASKED ? NULL : name);
+    c->ws->protocol->failed(c, s->request_id, &m->err, s->state == SUB_ASKED ? NULL : name);
     sub_free(s);
 }
 

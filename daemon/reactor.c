@@ -7,6 +7,7 @@
 #include "daemon/hub.h"
 #include "daemon/sockstat.h"
 #include "daemon/ws.h"
+#include "daemon/ws_protocol.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -257,11 +258,21 @@ static int on_listener(struct lws *wsi, enum lws_callback_reasons reason, void *
     return 0;
 }
 
-static const struct lws_protocols protocols[] = {
-    {"rustydb.json.v1", on_event, 0, RX_PIECE, 0, NULL, TX_PIECE},
-    {"listener", on_listener, 0, 0, 0, NULL, 0},
-    {NULL, NULL, 0, 0, 0, NULL, 0},
-};
+/* lws's table: every subprotocol (the first is the default), and the listening socket. */
+static void list_protocols(struct lws_protocols to[MAX_PROTOCOLS])
+{
+    int n = 0;
+    for (; ws_protocols[n] && n < MAX_PROTOCOLS - 2; n++) {
+        to[n] = (struct lws_protocols){
+            .name = ws_protocols[n]->name,
+            .callback = on_event,
+            .rx_buffer_size = RX_PIECE,
+            .tx_packet_size = TX_PIECE,
+        };
+    }
+    to[n] = (struct lws_protocols){.name = "listener", .callback = on_listener};
+    to[n + 1] = (struct lws_protocols){0};
+}
 
 static const struct lws_extension extensions[] = {
     {"permessage-deflate", lws_extension_callback_pm_deflate, "permessage-deflate"},
@@ -286,7 +297,8 @@ static bool make_context(reactor *r, error *e)
     struct lws_context_creation_info info = {0};
     lws_set_log_level(LLL_ERR, lws_log);
     info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
-    info.protocols = protocols;
+    list_protocols(r->protocols);
+    info.protocols = r->protocols;
     info.extensions = extensions;
     info.user = r;
     info.vhost_name = "rustydb";

@@ -43,7 +43,7 @@ typedef struct reactor_msg {
     void (*handle)(struct reactor *r, struct reactor_msg *m); /* on the reactor; frees m */
 } reactor_msg;
 
-enum { REACTOR_TAG = 0x72656163, FLUSH_MAX = 65536 };
+enum { REACTOR_TAG = 0x72656163, FLUSH_MAX = 65536, MAX_PROTOCOLS = 8 };
 
 typedef struct reactor {
     server *d;
@@ -51,6 +51,7 @@ typedef struct reactor {
     int listener; /* number at the feed */
     struct lws_context *ctx;
     struct lws_vhost *vhost;
+    struct lws_protocols protocols[MAX_PROTOCOLS];
     pthread_t thread;
     uv_loop_t *loop;               /* NULL: lws's own, poll() */
     uint64_t callbacks, kicked_at; /* connections' events so far; how many at the last kick */

@@ -3,9 +3,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/hub.h"
-#include "daemon/problem.h"
-#include "daemon/ws_json.h"
-#include "wire/ws_frame.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,9 +13,10 @@ enum {
     MAX_UNREAD = 262144, /* bytes of answers waiting at which no further messages are read */
 };
 
-void ws_prepare(conn *c, const principal *who)
+void ws_prepare(conn *c, const ws_protocol *protocol, const principal *who)
 {
     ws *s = xalloc(sizeof *s);
+    s->protocol = protocol;
     s->who = *who;
     snprintf(s->id, sizeof s->id, "c%llu", (unsigned long long)c->serial);
     list_init(&s->subs);
@@ -41,7 +39,8 @@ void ws_opened(conn *c)
     conn_set_state(c, CONN_WS);
     lws_set_timeout(c->wsi, NO_PENDING_TIMEOUT, 0); /* time limits are the tick's */
     c->last_activity_us = clock_mono_us();
-    ws_json_welcome(c);
+    if (c->ws->protocol->opened)
+        c->ws->protocol->opened(c);
 }
 
 void ws_free(conn *c)
@@ -81,6 +80,17 @@ static int refuse_message(conn *c, error_code code, const char *what)
     return -1;
 }
 
+void ws_bad_message(conn *c)
+{
+    if (++c->ws->bad_messages >= daemon_config(c->r->d)->max_bad_messages)
+        conn_end(c, 1008, "too many malformed messages one after the other");
+}
+
+void ws_good_message(conn *c)
+{
+    c->ws->bad_messages = 0;
+}
+
 /* A client that asks on without reading its answers is not listened to until it has read some. */
 static void hold_back(conn *c)
 {
@@ -116,9 +126,11 @@ int ws_on_receive(conn *c, const char *p, size_t n)
     if (!last)
         return 0;
     STAT_ADD(c->r->stats.messages_in, 1);
-    if (s->rx_binary)
-        return refuse_message(c, ERR_UNSUPPORTED_MEDIA, "rustydb.json.v1 takes text frames only");
-    ws_json_message(c, s->rx.data ? s->rx.data : "", s->rx.len);
+    if (s->rx_binary ? !s->protocol->binary : !s->protocol->text)
+        return refuse_message(c, ERR_UNSUPPORTED_MEDIA,
+                              s->rx_binary ? "this protocol takes text messages only"
+                                           : "this protocol takes binary messages only");
+    s->protocol->message(c, s->rx_binary, s->rx.data ? s->rx.data : "", s->rx.len);
     if (c->ws) {
         buf_clear(&c->ws->rx);
         if (c->ws->rx.cap > KEEP_RX)
@@ -131,13 +143,13 @@ int ws_on_receive(conn *c, const char *p, size_t n)
 /* ---- writing -----------------------------------------------------------------------------------
  */
 
-void ws_send(conn *c, const char *json, size_t n)
+void ws_send(conn *c, ws_opcode op, const char *message, size_t n)
 {
     buf out = BUF_INIT;
     if (c->ws->deflate_bits && n >= COMPRESS_MIN)
-        ws_frame_add_deflated(&out, WS_TEXT, json, n, c->ws->deflate_bits);
+        ws_frame_add_deflated(&out, op, message, n, c->ws->deflate_bits);
     else
-        ws_frame_add(&out, WS_TEXT, json, n);
+        ws_frame_add(&out, op, message, n);
     refbuf *data = out.failed ? NULL : refbuf_new(out.data, out.len);
     buf_free(&out);
     if (!data) {
@@ -148,57 +160,10 @@ void ws_send(conn *c, const char *json, size_t n)
     conn_queue(c, data, NULL, 0);
 }
 
-void ws_begin_message(json_writer *w, buf *out, const char *id, const char *type)
-{
-    jw_init(w, out);
-    jw_begin_object(w);
-    if (id) {
-        jw_key(w, "id");
-        jw_raw(w, id, strlen(id));
-    }
-    jw_key(w, "type");
-    jw_str(w, type);
-    jw_key(w, "payload");
-}
-
-void ws_end_message(json_writer *w, conn *c)
-{
-    char stamp[CLOCK_RFC3339_LEN + 1];
-    clock_rfc3339(clock_wall_us(), stamp);
-    jw_key(w, "timestamp");
-    jw_str(w, stamp);
-    jw_end_object(w);
-    if (w->out->failed)
-        conn_kill(c);
-    else
-        ws_send(c, w->out->data, w->out->len);
-    buf_free(w->out);
-}
-
-void ws_send_error(conn *c, const char *id, const error *e, const char *subscription)
-{
-    buf out = BUF_INIT;
-    json_writer w;
-    ws_begin_message(&w, &out, id, "error");
-    problem_write_ws(&w, e, subscription);
-    ws_end_message(&w, c);
-    STAT_ADD(c->r->stats.errors, 1);
-}
-
 void ws_say_closing(conn *c)
 {
-    buf out = BUF_INIT;
-    json_writer w;
-    ws_begin_message(&w, &out, NULL, "system");
-    jw_begin_object(&w);
-    jw_key(&w, "event");
-    jw_str(&w, "closing");
-    jw_key(&w, "code");
-    jw_int(&w, c->close_code);
-    jw_key(&w, "reason");
-    jw_str(&w, c->close_reason);
-    jw_end_object(&w);
-    ws_end_message(&w, c);
+    if (c->ws->protocol->closing)
+        c->ws->protocol->closing(c);
 }
 
 bool ws_flush(conn *c)

@@ -1,13 +1,15 @@
-/* WebSocket connections of the subprotocol rustydb.json.v1: reading whole messages, answering them,
- * and the end of a connection. Reactor thread only. */
+/* WebSocket connections: reading whole messages, sending them, and the end of a connection. What
+ * the messages mean is the protocol's matter (ws_protocol.h). Reactor thread only. */
 #ifndef DAEMON_WS_H
 #define DAEMON_WS_H
 
 #include "auth/auth.h"
 #include "daemon/conn.h"
-#include "json/writer.h"
+#include "daemon/ws_protocol.h"
+#include "wire/ws_frame.h"
 
 typedef struct ws {
+    const ws_protocol *protocol;
     principal who; /* PRINCIPAL_NONE until it has authenticated */
     char id[24];   /* connection_id: "c" and the serial number */
     buf rx;        /* the message that is arriving */
@@ -18,11 +20,12 @@ typedef struct ws {
     int n_subs;
     int64_t opened_us, pinged_us; /* monotonic; pinged_us 0: no ping is out */
     bool ping_due;
-    bool close_sent; /* our close frame is out */
+    bool close_sent;  /* our close frame is out */
+    int bad_messages; /* malformed ones since the last good one */
 } ws;
 
 /* Prepares c->ws while the upgrade is checked. */
-void ws_prepare(conn *c, const principal *who);
+void ws_prepare(conn *c, const ws_protocol *protocol, const principal *who);
 /* Whether the client's offer of permessage-deflate can be accepted. One that limits our window is
  * declined, since lws cannot name it in its answer (RFC 7692, 7.1.2.1). */
 bool ws_accept_deflate(conn *c);
@@ -38,15 +41,14 @@ bool ws_flush(conn *c);
 void ws_tick(conn *c, int64_t now_us);
 void ws_free(conn *c);
 
-/* Queues one message. */
-void ws_send(conn *c, const char *json, size_t n);
-/* The `system` message that goes before a close. */
+/* Queues one message, compressed where that was negotiated and pays. */
+void ws_send(conn *c, ws_opcode op, const char *message, size_t n);
+/* What the protocol says before a close. */
 void ws_say_closing(conn *c);
 
-/* Starts an envelope {"id"?,"type":type,"payload": and leaves the payload to the caller, who ends
- * with ws_end_message. id: JSON text, or NULL. */
-void ws_begin_message(json_writer *w, buf *out, const char *id, const char *type);
-void ws_end_message(json_writer *w, conn *c);
-void ws_send_error(conn *c, const char *id, const error *e, const char *subscription);
+/* A message was malformed (and has been answered): too many without a good one between end the
+ * connection. */
+void ws_bad_message(conn *c);
+void ws_good_message(conn *c);
 
 #endif

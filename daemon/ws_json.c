@@ -1,7 +1,8 @@
-#include "daemon/ws_json.h"
+/* The subprotocol rustydb.json.v1: what each message type asks for. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "daemon/encode.h"
+#include "daemon/envelope.h"
 #include "daemon/hub.h"
 #include "daemon/params.h"
 #include "daemon/ws.h"
@@ -38,14 +39,14 @@ static bool read_payload(message *m, const json_field *fields, int n, error *e)
 /* ---- connection --------------------------------------------------------------------------------
  */
 
-void ws_json_welcome(conn *c)
+static void welcome(conn *c)
 {
     const config *cfg = daemon_config(c->r->d);
     engine_stats stats;
     buf out = BUF_INIT;
     json_writer w;
     engine_stats_get(c->r->d->engine, &stats);
-    ws_begin_message(&w, &out, NULL, "welcome");
+    envelope_begin(&w, &out, NULL, "welcome");
     jw_begin_object(&w);
     jw_key(&w, "connection_id");
     jw_str(&w, c->ws->id);
@@ -69,7 +70,7 @@ void ws_json_welcome(conn *c)
     jw_int(&w, cfg->max_pending);
     jw_end_object(&w);
     jw_end_object(&w);
-    ws_end_message(&w, c);
+    envelope_end(&w, c);
 }
 
 static bool on_auth(message *m, error *e)
@@ -83,23 +84,23 @@ static bool on_auth(message *m, error *e)
     if (!read_payload(m, fields, JSON_FIELDS(fields), e))
         return false;
     if (!auth_check(c->r->d->auth, token, strlen(token), &who, e)) {
-        ws_begin_message(&w, &out, m->id_text, "auth_error");
+        envelope_begin(&w, &out, m->id_text, "auth_error");
         jw_begin_object(&w);
         jw_key(&w, "code");
         jw_str(&w, error_describe(e->code)->name);
         jw_key(&w, "message");
         jw_str(&w, e->message);
         jw_end_object(&w);
-        ws_end_message(&w, c);
+        envelope_end(&w, c);
         return true; /* it may try again until its time is over */
     }
     c->ws->who = who;
-    ws_begin_message(&w, &out, m->id_text, "auth_success");
+    envelope_begin(&w, &out, m->id_text, "auth_success");
     jw_begin_object(&w);
     jw_key(&w, "user");
     jw_str(&w, who.name);
     jw_end_object(&w);
-    ws_end_message(&w, c);
+    envelope_end(&w, c);
     return true;
 }
 
@@ -108,14 +109,14 @@ static bool on_ping(message *m, error *e)
     buf out = BUF_INIT;
     json_writer w;
     (void)e;
-    ws_begin_message(&w, &out, m->id_text, "pong");
+    envelope_begin(&w, &out, m->id_text, "pong");
     char *payload = m->payload ? json_dumps(m->payload, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
     if (payload)
         jw_raw(&w, payload, strlen(payload));
     else
         jw_null(&w);
     free(payload);
-    ws_end_message(&w, m->c);
+    envelope_end(&w, m->c);
     return true;
 }
 
@@ -149,7 +150,7 @@ static void run_done(run *r)
         r->last = NULL;
     }
     if (r->failed)
-        ws_send_error(c, r->request_id, &r->err, NULL);
+        envelope_failed(c, r->request_id, &r->err, NULL);
     run_free(r);
 }
 
@@ -228,14 +229,10 @@ static bool on_cancel(message *m, error *e)
         return error_set(e, ERR_NOT_FOUND, "no query with this id runs on this connection");
     buf out = BUF_INIT;
     json_writer w;
-    ws_begin_message(&w, &out, m->id_text, "query_result");
-    jw_begin_object(&w);
-    jw_key(&w, "part");
-    jw_str(&w, "end");
+    envelope_begin_end(&w, &out, m->id_text);
     jw_key(&w, "cancelled");
     jw_bool(&w, true);
-    jw_end_object(&w);
-    ws_end_message(&w, m->c);
+    envelope_end_end(&w, m->c);
     return true;
 }
 
@@ -248,22 +245,18 @@ static void tx_done(run *r)
     buf out = BUF_INIT;
     json_writer w;
     if (r->failed) {
-        ws_send_error(c, r->request_id, &r->err, NULL);
+        envelope_failed(c, r->request_id, &r->err, NULL);
         run_free(r);
         return;
     }
-    ws_begin_message(&w, &out, r->request_id, "query_result");
-    jw_begin_object(&w);
-    jw_key(&w, "part");
-    jw_str(&w, "end");
+    envelope_begin_end(&w, &out, r->request_id);
     jw_key(&w, "transaction");
     jw_str(&w, r->job.tx);
     if (r->job.kind != JOB_TX_BEGIN) {
         jw_key(&w, "lsn");
         jw_int(&w, r->sum.lsn);
     }
-    jw_end_object(&w);
-    ws_end_message(&w, c);
+    envelope_end_end(&w, c);
     run_free(r);
 }
 
@@ -377,12 +370,12 @@ static bool on_unsubscribe(message *m, error *e)
         return false;
     if (!hub_unsubscribe(m->c, id))
         return error_set(e, ERR_NOT_FOUND, "this connection has no subscription %s", id);
-    ws_begin_message(&w, &out, m->id_text, "unsubscribed");
+    envelope_begin(&w, &out, m->id_text, "unsubscribed");
     jw_begin_object(&w);
     jw_key(&w, "subscription_id");
     jw_str(&w, id);
     jw_end_object(&w);
-    ws_end_message(&w, m->c);
+    envelope_end(&w, m->c);
     return true;
 }
 
@@ -392,14 +385,10 @@ static void published(conn *c, void *arg, int64_t delivered)
     buf out = BUF_INIT;
     json_writer w;
     if (c->state == CONN_WS) {
-        ws_begin_message(&w, &out, id, "query_result");
-        jw_begin_object(&w);
-        jw_key(&w, "part");
-        jw_str(&w, "end");
+        envelope_begin_end(&w, &out, id);
         jw_key(&w, "delivered");
         jw_int(&w, delivered);
-        jw_end_object(&w);
-        ws_end_message(&w, c);
+        envelope_end_end(&w, c);
     }
     mem_free(id);
 }
@@ -485,14 +474,30 @@ static bool dispatch(message *m, json_t *root, error *e)
     return t->handle(m, e);
 }
 
-void ws_json_message(conn *c, const char *text, size_t n)
+static void take_message(conn *c, bool binary, const char *text, size_t n)
 {
     message m = {.c = c};
     error e;
+    (void)binary;
     error_clear(&e);
     json_t *root = json_read_text(text, n, &e);
-    if (!root || !dispatch(&m, root, &e))
-        ws_send_error(c, m.id_text, &e, NULL);
+    if (!root || !dispatch(&m, root, &e)) {
+        envelope_failed(c, m.id_text, &e, NULL);
+        if (e.code == ERR_INVALID_MESSAGE)
+            ws_bad_message(c);
+    } else {
+        ws_good_message(c);
+    }
     free(m.id_text);
     json_decref(root);
 }
+
+const ws_protocol ws_protocol_json = {
+    .name = "rustydb.json.v1",
+    .text = true,
+    .opened = welcome,
+    .message = take_message,
+    .subscribed = envelope_subscribed,
+    .failed = envelope_failed,
+    .closing = envelope_closing,
+};

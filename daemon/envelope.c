@@ -1,0 +1,95 @@
+#include "daemon/envelope.h"
+#include "base/clock.h"
+#include "daemon/problem.h"
+#include "daemon/ws.h"
+
+#include <string.h>
+
+void envelope_begin(json_writer *w, buf *out, const char *id, const char *type)
+{
+    jw_init(w, out);
+    jw_begin_object(w);
+    if (id) {
+        jw_key(w, "id");
+        jw_raw(w, id, strlen(id));
+    }
+    jw_key(w, "type");
+    jw_str(w, type);
+    jw_key(w, "payload");
+}
+
+void envelope_end(json_writer *w, conn *c)
+{
+    char stamp[CLOCK_RFC3339_LEN + 1];
+    clock_rfc3339(clock_wall_us(), stamp);
+    jw_key(w, "timestamp");
+    jw_str(w, stamp);
+    jw_end_object(w);
+    if (w->out->failed)
+        conn_kill(c);
+    else
+        ws_send(c, WS_TEXT, w->out->data, w->out->len);
+    buf_free(w->out);
+}
+
+void envelope_begin_end(json_writer *w, buf *out, const char *id)
+{
+    envelope_begin(w, out, id, "query_result");
+    jw_begin_object(w);
+    jw_key(w, "part");
+    jw_str(w, "end");
+}
+
+void envelope_end_end(json_writer *w, conn *c)
+{
+    jw_end_object(w);
+    envelope_end(w, c);
+}
+
+void envelope_subscribed(conn *c, const char *id, const sub_info *s)
+{
+    buf out = BUF_INIT;
+    json_writer w;
+    envelope_begin(&w, &out, id, "subscribed");
+    jw_begin_object(&w);
+    jw_key(&w, "subscription_id");
+    jw_str(&w, s->subscription_id);
+    jw_key(&w, "topic");
+    jw_str(&w, s->topic);
+    jw_key(&w, "filter");
+    jw_str(&w, s->filter);
+    if (s->log_id) {
+        jw_key(&w, "log_id");
+        jw_str(&w, s->log_id);
+        jw_key(&w, "lsn");
+        jw_int(&w, s->lsn);
+    }
+    jw_end_object(&w);
+    envelope_end(&w, c);
+}
+
+void envelope_failed(conn *c, const char *id, const error *e, const char *subscription_id)
+{
+    buf out = BUF_INIT;
+    json_writer w;
+    envelope_begin(&w, &out, id, "error");
+    problem_write_ws(&w, e, subscription_id);
+    envelope_end(&w, c);
+    STAT_ADD(c->r->stats.errors, 1);
+}
+
+void envelope_closing(conn *c)
+{
+    buf out = BUF_INIT;
+    json_writer w;
+    envelope_begin(&w, &out, NULL, "system");
+    jw_begin_object(&w);
+    jw_key(&w, "event");
+    jw_str(&w, "closing");
+    jw_key(&w, "code");
+    jw_int(&w, c->close_code);
+    jw_key(&w, "reason");
+    jw_str(&w, c->close_reason);
+    jw_end_object(&w);
+    envelope_end(&w, c);
+}

@@ -1,0 +1,68 @@
+#include "daemon/ws_protocol.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const ws_protocol *const ws_protocols[] = {&ws_protocol_json, NULL};
+
+/* Endpoints that do one thing, by path; what they say is rustydb.json.v1's envelope. */
+static const struct endpoint {
+    const char *path;
+    const ws_protocol *protocol;
+} endpoints[] = {
+    {NULL, NULL},
+};
+
+static const ws_protocol *by_name(const char *name)
+{
+    for (int i = 0; ws_protocols[i]; i++) {
+        if (strcmp(ws_protocols[i]->name, name) == 0)
+            return ws_protocols[i];
+    }
+    return NULL;
+}
+
+static const ws_protocol *first_spoken(const char *offered)
+{
+    char names[256], *rest = names;
+    if (!*offered)
+        return ws_protocols[0];
+    snprintf(names, sizeof names, "%s", offered);
+    for (char *name; (name = strsep(&rest, ", \t")) != NULL;) {
+        const ws_protocol *p = by_name(name);
+        if (p)
+            return p;
+    }
+    return NULL;
+}
+
+static const ws_protocol *refuse_offer(error *e, const char *spoken)
+{
+    error_set(e, ERR_INVALID_MESSAGE, "none of the offered subprotocols is spoken here");
+    error_hint(e, "Offer %s, or none.", spoken);
+    return NULL;
+}
+
+static void list_all(char *to, size_t room)
+{
+    size_t n = 0;
+    to[0] = '\0';
+    for (int i = 0; ws_protocols[i] && n < room; i++)
+        n += (size_t)snprintf(to + n, room - n, "%s%s", i ? ", " : "", ws_protocols[i]->name);
+}
+
+const ws_protocol *ws_protocol_choose(const char *path, const char *offered, error *e)
+{
+    char all[160];
+    const ws_protocol *p = first_spoken(offered);
+    if (strcmp(path, "/api/v1/ws") == 0) {
+        list_all(all, sizeof all);
+        return p ? p : refuse_offer(e, all);
+    }
+    for (const struct endpoint *at = endpoints; at->path; at++) {
+        if (strcmp(path, at->path) == 0)
+            return p == ws_protocols[0] ? at->protocol : refuse_offer(e, ws_protocols[0]->name);
+    }
+    error_set(e, ERR_NOT_FOUND, "there is no WebSocket at %s", path);
+    return NULL;
+}

@@ -1,0 +1,49 @@
+/* Protocols: what travels inside the messages of a WebSocket. Each has a file of its own and is
+ * known to the rest by this table of functions. Reactor thread only.
+ *
+ * A client chooses by Sec-WebSocket-Protocol (RFC 6455, 1.9) on /api/v1/ws, or by the path of an
+ * endpoint that does one thing. */
+#ifndef DAEMON_WS_PROTOCOL_H
+#define DAEMON_WS_PROTOCOL_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "daemon/conn.h"
+
+/* What a client is told of its new subscription. */
+typedef struct sub_info {
+    const char *subscription_id;
+    const char *topic;
+    const char *filter; /* short id; NULL: none */
+    const char *log_id; /* NULL: the topic has no positions */
+    int64_t lsn;
+} sub_info;
+
+/* request_id is the text by which an answer names its request, in the protocol's own form; NULL:
+ * the request had none. Whoever keeps it copies it. */
+typedef struct ws_protocol {
+    const char *name;  /* Sec-WebSocket-Protocol; NULL: of an endpoint */
+    bool text, binary; /* messages it takes; others end the connection with 1003 */
+    bool needs_header; /* credentials must come with the upgrade, since no message carries them */
+    void (*opened)(conn *c); /* NULL: nothing is said */
+    /* One whole message; text is valid UTF-8. Whatever is wrong with it is answered. */
+    void (*message)(conn *c, bool binary, const char *p, size_t n);
+    void (*subscribed)(conn *c, const char *request_id, const sub_info *s);
+    /* The answer to a request that failed; with subscription_id: that subscription has ended. */
+    void (*failed)(conn *c, const char *request_id, const error *e, const char *subscription_id);
+    /* Said before the close frame, with c->close_code and c->close_reason. NULL: nothing. */
+    void (*closing)(conn *c);
+} ws_protocol;
+
+extern const ws_protocol ws_protocol_json; /* rustydb.json.v1, ws_json.c */
+
+/* The protocols of /api/v1/ws, the default one first; ends with NULL. */
+extern const ws_protocol *const ws_protocols[];
+
+/* The protocol for an upgrade of this path with these offered subprotocols (the header's text, ""
+ * when none is offered): the first offered one that is spoken. NULL with e set: NOT_FOUND for the
+ * path, INVALID_MESSAGE for the offer. */
+const ws_protocol *ws_protocol_choose(const char *path, const char *offered, error *e);
+
+#endif
