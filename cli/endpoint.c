@@ -116,8 +116,7 @@ bool endpoint_resolve(endpoint *ep, const cli_options *common, error *e)
                      .key = common->key};
     ep->shown = xstrdup(url);
     bool good = strncmp(url, "unix:", 5) == 0 ? unix_socket(ep, url + 5, e) : network(ep, url, e);
-    if (good && common->token)
-        return take_token(ep, common->token, e);
+    good = good && (!common->token || take_token(ep, common->token, e));
     if (good)
         endpoint_find_token(ep);
     return good;
@@ -131,24 +130,42 @@ void endpoint_free(endpoint *ep)
     mem_free(ep->path);
     mem_free(ep->unix_path);
     mem_free(ep->token);
+    mem_free(ep->tls_pin);
     *ep = (endpoint){0};
+}
+
+/* Whoever names whom to trust has names checked too, so the host stays as it was typed. */
+static void trust_record(endpoint *ep, const runtime_record *record)
+{
+    bool tls = record->tls_pin[0] != '\0', told = ep->cacert || ep->insecure;
+    mem_free(ep->tls_pin);
+    ep->tls_pin = tls && !told ? xstrdup(record->tls_pin) : NULL;
+    ep->tls |= tls;
+    if (!tls || !ep->cacert) {
+        mem_free(ep->host);
+        ep->host = xstrdup(record->at.host);
+    }
+    set_base(ep);
 }
 
 void endpoint_find_token(endpoint *ep)
 {
     char token[256];
     runtime_record record;
-    if ((ep->token && !ep->local) || !ep->loopback || ep->unix_path)
+    bool given = ep->token && !ep->local;
+    if (!ep->loopback || ep->unix_path || !runtime_find(ep->host, ep->port, &record, NULL))
         return;
-    if (!runtime_find(ep->host, ep->port, &record, NULL) ||
-        !runtime_token(&record, token, sizeof token, NULL))
+    if (given) {
+        if (record.tls_pin[0])
+            trust_record(ep, &record);
+        return;
+    }
+    if (!runtime_token(&record, token, sizeof token, NULL))
         return;
     mem_free(ep->token);
-    mem_free(ep->host);
     ep->token = xstrdup(token);
-    ep->host = xstrdup(record.at.host);
     ep->local = true;
-    set_base(ep);
+    trust_record(ep, &record);
 }
 
 void endpoint_hint_address(const endpoint *ep, error *e)

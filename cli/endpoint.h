@@ -16,6 +16,7 @@ typedef struct endpoint {
     char *unix_path; /* --url unix:PATH, else NULL */
     char *token;     /* NULL: none */
     bool local;      /* the token is that of a daemon of this user's on this machine */
+    char *tls_pin;   /* the one key that daemon shows, where it speaks TLS; NULL: as usual */
     int port;
     bool tls;
     bool loopback; /* this machine: 127.0.0.0/8, ::1, localhost or a Unix socket */
@@ -28,7 +29,8 @@ typedef struct endpoint {
  *
  * Without a token the one of this user's own daemon at that loopback address is taken, where there
  * is one; host and base then become the daemon's numeric address, so that the token goes nowhere
- * else. */
+ * else. Where that daemon speaks TLS, so does the endpoint, and trusts the key in the daemon's
+ * record; unless --cacert or --insecure says otherwise. */
 bool endpoint_resolve(endpoint *ep, const cli_options *common, error *e);
 void endpoint_free(endpoint *ep);
 

@@ -97,7 +97,9 @@ static size_t on_read(char *to, size_t size, size_t n, void *arg)
 
 static void set_tls(CURL *c, const endpoint *ep)
 {
-    if (ep->insecure) {
+    if (ep->tls_pin)
+        curl_easy_setopt(c, CURLOPT_PINNEDPUBLICKEY, ep->tls_pin);
+    if (ep->insecure || ep->tls_pin) {
         curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
     }
@@ -216,6 +218,7 @@ static bool fail_curl(const transfer *t, CURLcode code)
             return error_set(t->e, ERR_TIMEOUT, "no complete answer from %s in time", r->ep->shown);
         break;
     case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
         error_set(t->e, ERR_CANNOT_CONNECT, "%s is not trusted: %s", r->ep->shown, why);
         return error_hint(t->e, "--cacert FILE names whom to trust");
     case CURLE_PARTIAL_FILE:

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "cli/interrupt.h"
 #include "cli/problem.h"
+#include "cli/tls.h"
 
 enum {
     CONNECT_TIMEOUT_S = 10,
@@ -51,9 +52,17 @@ static void wake_up(void)
 /* ---- what libwebsockets tells -----------------------------------------------------------------
  */
 
+/* The handshake is done and nothing was said yet: the time to look at the peer's key. */
 static int add_headers(const ws_client *w, struct lws *wsi, unsigned char **p, unsigned char *end)
 {
     char value[1024];
+    if (w->ep->tls_pin && !tls_shows_pin(lws_get_ssl(wsi), w->ep->tls_pin)) {
+        error_set(w->e, ERR_CANNOT_CONNECT,
+                  "%s is not trusted: it shows another key than the "
+                  "daemon that runs there",
+                  w->ep->shown);
+        return -1;
+    }
     if (!w->ep->token)
         return 0;
     int n = snprintf(value, sizeof value, "Bearer %s", w->ep->token);
@@ -254,7 +263,7 @@ static bool connect_to(ws_client *w)
     int flags = LCCSCF_HTTP_NO_FOLLOW_REDIRECT;
     if (ep->tls)
         flags |= LCCSCF_USE_SSL;
-    if (ep->tls && ep->insecure)
+    if (ep->tls && (ep->insecure || ep->tls_pin))
         flags |= LCCSCF_ALLOW_SELFSIGNED | LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK |
                  LCCSCF_ALLOW_EXPIRED | LCCSCF_ALLOW_INSECURE;
     struct lws_client_connect_info info = {.context = w->lws,

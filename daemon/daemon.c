@@ -5,6 +5,7 @@
 #include "config/runtime.h"
 #include "daemon/listener.h"
 #include "daemon/reactor.h"
+#include "daemon/tls.h"
 #include "wire/ws_frame.h"
 
 #include <errno.h>
@@ -30,6 +31,7 @@ typedef struct process {
     old_config *old;
     int fds[MAX_REACTORS];
     address bound;
+    char tls_pin[TLS_PIN_ROOM];
     runtime_entry *published;
 } process;
 
@@ -139,7 +141,8 @@ static bool start(process *p, const config *cfg, error *e)
 {
     const feed_config fc = {.slice = 500, .render = render};
     server *d = &p->d;
-    if (!prepare_dir(d, cfg->data, e) || !open_engine(d, cfg, e) || !read_log_id(d, e))
+    if (!tls_check(cfg, p->tls_pin, e) || !prepare_dir(d, cfg->data, e) ||
+        !open_engine(d, cfg, e) || !read_log_id(d, e))
         return false;
     d->auth = auth_open(d->engine, d->data_dir, e);
     d->feed = d->auth ? feed_start(d->engine, &fc, e) : NULL;
@@ -156,29 +159,36 @@ static void publish(process *p)
     char token[PATH_MAX + 16];
     error e;
     snprintf(token, sizeof token, "%s/root.token", p->d.data_dir);
-    p->published = runtime_publish(&p->bound, false, p->d.data_dir, token, &e);
+    p->published =
+        runtime_publish(&p->bound, *p->tls_pin ? p->tls_pin : NULL, p->d.data_dir, token, &e);
     if (!p->published && e.code != ERR_NOT_FOUND)
         log_warn("runtime_record", "%s", e.message);
 }
 
-static void print_hints(const server *d)
+static const char *scheme(const process *p)
 {
+    return *p->tls_pin ? "https" : "http";
+}
+
+static void print_hints(const process *p)
+{
+    const server *d = &p->d;
     printf("\nTry, in another terminal:\n"
            "  build/rustydb query 'CREATE TABLE notes(id INTEGER PRIMARY KEY, text TEXT)'\n"
            "  build/rustydb subscribe notes\n"
            "  build/rustydb query 'INSERT INTO notes(text) VALUES(?)' 'hello'\n"
            "  build/rustydb status\n"
-           "  curl -H \"Authorization: Bearer $(cat %s/root.token)\" http://%s/api/v1/tables\n"
+           "  curl -H \"Authorization: Bearer $(cat %s/root.token)\" %s://%s/api/v1/tables\n"
            "Ctrl-C stops the daemon.\n",
-           d->data_dir, d->listen);
+           d->data_dir, scheme(p), d->listen);
 }
 
 static void say_ready(process *p)
 {
-    printf("rustydb %s ready on http://%s (data %s)\n", RUSTYDB_VERSION, p->d.listen,
+    printf("rustydb %s ready on %s://%s (data %s)\n", RUSTYDB_VERSION, scheme(p), p->d.listen,
            p->d.data_dir);
     if (p->opt->hints)
-        print_hints(&p->d);
+        print_hints(p);
     fflush(stdout);
     log_info("ready", "listening on %s, data in %s, %s", p->d.listen, p->d.data_dir,
              engine_version(p->d.engine));

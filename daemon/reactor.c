@@ -6,6 +6,7 @@
 #include "daemon/http.h"
 #include "daemon/hub.h"
 #include "daemon/sockstat.h"
+#include "daemon/tls.h"
 #include "daemon/ws.h"
 #include "daemon/ws_protocol.h"
 
@@ -197,13 +198,14 @@ static void begin_stop(reactor *r)
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                     size_t len)
 {
-    (void)user;
     reactor *r = lws_context_user(lws_get_context(wsi));
     conn *c = lws_get_opaque_user_data(wsi);
     switch (reason) {
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
         take_mail(r);
         return 0;
+    case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
+        return tls_finish(user);
     case LWS_CALLBACK_WSI_DESTROY:
         if (c) {
             lws_set_opaque_user_data(wsi, NULL);
@@ -309,6 +311,7 @@ static bool make_context(reactor *r, error *e)
     /* No fd_limit_per_thread: below the soft limit of descriptors, it makes libwebsockets find
      * connections by linear search, so that opening many is quadratic. */
     info.options = LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_DISABLE_IPV6;
+    tls_prepare(&info, cfg);
     void *loops[1] = {r->loop};
     if (r->loop) {
         info.options |= LWS_SERVER_OPTION_LIBUV;

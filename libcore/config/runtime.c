@@ -84,12 +84,12 @@ static void absolute(const char *path, char *out)
         snprintf(out, PATH_MAX, "%s", path);
 }
 
-static void describe(buf *out, const address *at, bool tls, const char *data_dir,
+static void describe(buf *out, const address *at, const char *tls_pin, const char *data_dir,
                      const char *token_file)
 {
     char host_port[300], url[320], path[PATH_MAX], stamp[CLOCK_RFC3339_LEN + 1];
     address_format(at, host_port, sizeof host_port);
-    snprintf(url, sizeof url, "%s://%s", tls ? "https" : "http", host_port);
+    snprintf(url, sizeof url, "%s://%s", tls_pin ? "https" : "http", host_port);
     clock_rfc3339(clock_wall_us(), stamp);
     json_writer w;
     jw_init(&w, out);
@@ -102,6 +102,10 @@ static void describe(buf *out, const address *at, bool tls, const char *data_dir
     jw_key(&w, "token_file");
     absolute(token_file, path);
     jw_str(&w, path);
+    if (tls_pin) {
+        jw_key(&w, "tls_pin");
+        jw_str(&w, tls_pin);
+    }
     jw_key(&w, "pid");
     jw_int(&w, getpid());
     jw_key(&w, "started_at");
@@ -156,7 +160,7 @@ static runtime_entry *give_up(runtime_entry *r, buf *text)
     return NULL;
 }
 
-runtime_entry *runtime_publish(const address *at, bool tls, const char *data_dir,
+runtime_entry *runtime_publish(const address *at, const char *tls_pin, const char *data_dir,
                                const char *token_file, error *e)
 {
     address by;
@@ -165,7 +169,7 @@ runtime_entry *runtime_publish(const address *at, bool tls, const char *data_dir
         error_set(e, ERR_NOT_FOUND, "%s is no loopback address", at->host);
         return NULL;
     }
-    describe(&text, &by, tls, data_dir, token_file);
+    describe(&text, &by, tls_pin, data_dir, token_file);
     runtime_entry *r = mem_zalloc(sizeof *r);
     if (!r || text.failed) {
         error_set(e, ERR_INTERNAL_ERROR, "out of memory");
@@ -232,11 +236,12 @@ static bool copy_text(char *out, size_t room, const char *s)
 static bool parse_record(const char *text, size_t n, runtime_record *out)
 {
     error e;
-    const char *url = "", *data_dir = "", *token_file = "", *started_at = "";
+    const char *url = "", *data_dir = "", *token_file = "", *started_at = "", *pin = "";
     const json_field fields[] = {
         {"url", FIELD_STR, true, &url},
         {"data_dir", FIELD_STR, true, &data_dir},
         {"token_file", FIELD_STR, true, &token_file},
+        {"tls_pin", FIELD_STR, false, &pin},
         {"pid", FIELD_INT, true, &out->pid, 1, INT32_MAX},
         {"started_at", FIELD_STR, true, &started_at},
     };
@@ -249,6 +254,7 @@ static bool parse_record(const char *text, size_t n, runtime_record *out)
          address_is_loopback(out->at.host) && copy_text(out->url, sizeof out->url, url) &&
          copy_text(out->data_dir, sizeof out->data_dir, data_dir) &&
          copy_text(out->token_file, sizeof out->token_file, token_file) &&
+         copy_text(out->tls_pin, sizeof out->tls_pin, pin) &&
          copy_text(out->started_at, sizeof out->started_at, started_at);
     json_decref(root);
     return ok;

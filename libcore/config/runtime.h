@@ -25,6 +25,7 @@ typedef struct runtime_record {
     address at;    /* the same, a numeric loopback address */
     char data_dir[PATH_MAX];
     char token_file[PATH_MAX];
+    char tls_pin[64]; /* "sha256//BASE64" of its certificate's public key; "" without TLS */
     int64_t pid;
     char started_at[40]; /* RFC 3339 */
 } runtime_record;
@@ -33,10 +34,10 @@ typedef struct runtime_entry runtime_entry;
 
 /* Records that this process listens at `at` (the numeric address it is bound to, with the real
  * port; "any" addresses are recorded as the loopback address that reaches them). Paths may be
- * relative. NULL with NOT_FOUND when the address cannot be reached over loopback (nothing to
- * record), PERMISSION_DENIED when there is no folder to trust, or INTERNAL_ERROR: the daemon can go
- * on without. Not thread-safe. */
-runtime_entry *runtime_publish(const address *at, bool tls, const char *data_dir,
+ * relative. tls_pin: of the key it shows, NULL when it speaks no TLS. NULL with NOT_FOUND when the
+ * address cannot be reached over loopback (nothing to record), PERMISSION_DENIED when there is no
+ * folder to trust, or INTERNAL_ERROR: the daemon can go on without. Not thread-safe. */
+runtime_entry *runtime_publish(const address *at, const char *tls_pin, const char *data_dir,
                                const char *token_file, error *e);
 void runtime_withdraw(runtime_entry *r); /* NULL is fine */
 

@@ -69,8 +69,7 @@ parse_BOOL(const setting_info *s, const char *text, bool *to, error *e)
 
 static bool parse_STR(const setting_info *s, const char *text, const char **to, error *e)
 {
-    (void)s;
-    if (!*text)
+    if (!*text && *s->fallback)
         return error_set(e, ERR_INVALID_MESSAGE, "it may not be empty");
     *to = text;
     return true;

@@ -163,7 +163,7 @@ start_daemon() {
   PIDS+=("$DAEMON_PID")
   wait_until -t 30 daemon_decided "$DAEMON_PID" || return 1
   READY_LINE=$(head -n 1 "$T/daemon.out")
-  if ! [[ $READY_LINE =~ ^rustydb\ [^\ ]+\ ready\ on\ (http://127\.0\.0\.1:([0-9]+))\ \(data\ (.*)\)$ ]]; then
+  if ! [[ $READY_LINE =~ ^rustydb\ [^\ ]+\ ready\ on\ (https?://127\.0\.0\.1:([0-9]+))\ \(data\ (.*)\)$ ]]; then
     echo "the daemon did not get ready: '$READY_LINE'" >&2
     tail -n 20 "$T/daemon.err" >&2
     return 1

@@ -52,7 +52,7 @@ static runtime_entry *publish(const char *host, int port)
     address at = {.port = port};
     strcpy(at.host, host);
     error e;
-    runtime_entry *r = runtime_publish(&at, false, top, token, &e);
+    runtime_entry *r = runtime_publish(&at, NULL, top, token, &e);
     if (!r)
         fail_msg("%s", e.message);
     return r;
@@ -104,7 +104,7 @@ static void addresses_for_everyone_are_reached_by_loopback(void **state)
     runtime_withdraw(six);
     address far = {"192.0.2.1", PORT};
     error e;
-    assert_null(runtime_publish(&far, false, top, token, &e));
+    assert_null(runtime_publish(&far, NULL, top, token, &e));
     assert_int_equal(e.code, ERR_NOT_FOUND);
 }
 
