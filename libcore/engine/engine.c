@@ -71,6 +71,13 @@ int engine_log_read(log_reader *r, int64_t after, int max,
     return r->ops->log_read(r, after, max, each, arg, e);
 }
 
+bool engine_log_touched(log_reader *r, int64_t after,
+                        void (*each)(void *arg, const char *table, int64_t lsn), void *arg,
+                        int64_t *head, int64_t *schema, error *e)
+{
+    return r->ops->log_touched(r, after, each, arg, head, schema, e);
+}
+
 const table_shape *engine_log_table(log_reader *r, const char *table, error *e)
 {
     return r->ops->log_table(r, table, e);

@@ -117,6 +117,21 @@ typedef struct job_rows {
     bool created;       /* the engine's answer, valid at done: the table was not there */
 } job_rows;
 
+/* What a reading statement depends on, for those who want to know when to run it again. */
+enum { ENGINE_KEY_MAX = 16 };
+typedef struct job_origin {
+    bool wanted; /* set by the maker of a JOB_QUERY: fill in the rest, and make summary.lsn exact
+                    (everything up to it is in the result and nothing behind it). The statement
+                    must be one that reads tables of the log or none: what writes gets READ_ONLY,
+                    anything else INVALID_MESSAGE. Valid from the sink's columns on */
+    buf tables;  /* names of the tables it reads, also through views and subqueries, as the schema
+                    spells them, each with a NUL behind it; the maker frees it */
+    int n_key;   /* result columns that hold the whole primary key of the one table that the result
+                    has columns of; 0: none such. That rows differ in it is not promised: joins and
+                    unions can repeat it */
+    int key[ENGINE_KEY_MAX];
+} job_origin;
+
 struct job {
     /* set by the maker */
     job_kind kind;
@@ -132,6 +147,7 @@ struct job {
     char tx[ENGINE_ID_MAX + 1]; /* JOB_TX_*: which transaction */
     int64_t timeout_us;         /* from submit to the last row, 0: the engine's default */
     int64_t max_rows;           /* 0: no limit */
+    job_origin origin;          /* JOB_QUERY */
     bool readonly;              /* refuse statements that write (READ_ONLY) */
 
     /* the engine's, zeroed by the maker */
@@ -212,7 +228,8 @@ typedef struct engine_config {
     bool synchronous_full;  /* false: NORMAL (a power loss may take the last commits) */
     int64_t log_max_events; /* retention by count, 0: none */
     int64_t log_max_age_us; /* retention by age, 0: none */
-    /* Called on the writer thread after every commit that made log records; must not block. */
+    /* Called on the writer thread after every commit that made log records or changed the schema;
+     * must not block. */
     void (*on_commit)(void *arg, int64_t head);
     void *on_commit_arg;
     const char *vfs; /* tests: name of a registered VFS, NULL for the default */
@@ -256,6 +273,12 @@ bool engine_log_bounds(log_reader *r, log_bounds *out, error *e);
  * after + 1 was pruned. A record lives until `each` returns. */
 int engine_log_read(log_reader *r, int64_t after, int max,
                     bool (*each)(void *arg, const log_record *rec), void *arg, error *e);
+/* Which tables the records with lsn > after are about, each table once or more with an lsn that is
+ * its highest among them at least once. *head gets the position up to which it looked, *schema a
+ * number that differs from the last when anything in the schema changed. GAP as above. */
+bool engine_log_touched(log_reader *r, int64_t after,
+                        void (*each)(void *arg, const char *table, int64_t lsn), void *arg,
+                        int64_t *head, int64_t *schema, error *e);
 /* The present shape of a table; NULL with TABLE_NOT_FOUND when there is none (views and internal
  * tables included). Lives as long as the reader. */
 const table_shape *engine_log_table(log_reader *r, const char *table, error *e);

@@ -21,6 +21,9 @@ typedef struct engine_ops {
     bool (*log_bounds)(log_reader *r, log_bounds *out, error *e);
     int (*log_read)(log_reader *r, int64_t after, int max,
                     bool (*each)(void *arg, const log_record *rec), void *arg, error *e);
+    bool (*log_touched)(log_reader *r, int64_t after,
+                        void (*each)(void *arg, const char *table, int64_t lsn), void *arg,
+                        int64_t *head, int64_t *schema, error *e);
     const table_shape *(*log_table)(log_reader *r, const char *table, error *e);
     bool (*meta_set)(engine *g, const char *key, const void *value, size_t n, error *e);
     long (*meta_get)(engine *g, const char *key, void *out, size_t room, error *e);

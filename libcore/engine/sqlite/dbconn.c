@@ -1,4 +1,5 @@
 #include "engine/sqlite/dbconn.h"
+#include "engine/sqlite/reads.h"
 
 #include <string.h>
 
@@ -68,6 +69,7 @@ static void statement_free(statement *s)
     sqlite3_finalize(s->stmt);
     mem_free(s->sql);
     mem_free(s->ddl_table);
+    reads_free(s->reads);
     mem_free(s);
 }
 

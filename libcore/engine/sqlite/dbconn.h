@@ -32,6 +32,7 @@ typedef struct statement {
     control_kind control; /* a savepoint statement */
     ddl_kind ddl;         /* what it does to which table */
     char *ddl_table;      /* owned */
+    struct reads *reads;  /* owned; what it depends on, where somebody wanted to know */
 } statement;
 
 typedef struct dbconn {
@@ -46,8 +47,9 @@ typedef struct dbconn {
     value *values; /* one row, `room` wide */
     engine_column *columns;
     int room;
-    list link;     /* idle reader connections */
-    void *reading; /* the reader's state, see reader.c */
+    list link;            /* idle reader connections */
+    bool functions_known; /* table-valued functions were used once, see reads.c */
+    void *reading;        /* the reader's state, see reader.c */
 } dbconn;
 
 typedef enum dbconn_role { DBCONN_WRITER, DBCONN_READER, DBCONN_PROBE } dbconn_role;
@@ -71,6 +73,8 @@ bool dbconn_int(dbconn *c, const char *sql, int64_t none, int64_t *out, error *e
  * which resets it and keeps or finalizes it. */
 statement *dbconn_prepare(dbconn *c, const char *sql, bool in_tx, error *e);
 void dbconn_release(dbconn *c, statement *s);
+/* Instead of releasing it, or for a cached one that nobody uses: finalizes it. */
+void dbconn_forget(dbconn *c, statement *s);
 bool dbconn_bind(dbconn *c, statement *s, const engine_stmt *from, error *e);
 /* Steps a client's statement with the guard up. */
 int dbconn_step(dbconn *c, statement *s);

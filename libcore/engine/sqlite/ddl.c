@@ -162,6 +162,7 @@ bool ddl_after(store *g, const statement *s, const char *sql, ddl_change *d, err
         return false;
     if (!s->schema)
         return true;
+    w->changed_schema = true;
     capture_forget_tables(&w->cap);
     if (d->kind == DDL_NONE)
         return true;

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "engine/sqlite/reads.h"
 #include "engine/sqlite/sqltext.h"
 
 typedef enum pragma_use {
@@ -214,6 +215,8 @@ static int authorize(void *arg, int action, const char *a, const char *b, const 
     }
     if (sql_is_internal_name(a))
         return refuse_internal(g, a);
+    if (action == SQLITE_READ && g->reads && !reads_note(g->reads, a))
+        return SQLITE_DENY;
     switch (action) {
     case SQLITE_READ: /* (table, column) */
     case SQLITE_INSERT:

@@ -16,7 +16,10 @@
 typedef enum ddl_kind { DDL_NONE, DDL_CREATE, DDL_ALTER, DDL_DROP } ddl_kind;
 typedef enum control_kind { CONTROL_NONE, CONTROL_SAVEPOINT, CONTROL_ROLLBACK_TO } control_kind;
 
+struct reads;
+
 typedef struct guard {
+    struct reads *reads; /* where to note what a client's statement reads; NULL: nowhere */
     bool client; /* SQL of a client is being prepared or run; otherwise everything is allowed */
     bool in_tx;  /* inside an interactive transaction or an atomic batch */
     bool vacuum; /* VACUUM runs: it attaches a nameless file and reads everything */

@@ -8,7 +8,8 @@ typedef struct sqlite_log_reader {
     log_reader base;
     store *g;
     dbconn c;
-    sqlite3_stmt *begin, *commit, *bounds, *records, *commits, *find_shape, *get_shape;
+    sqlite3_stmt *begin, *commit, *bounds, *records, *commits, *find_shape, *get_shape, *touched,
+        *version;
     shape **shapes; /* owned; sorted by nothing, few */
     int n_shapes, room;
     value *rows; /* two rows, `width` wide together */
@@ -49,6 +50,8 @@ static bool prepare_all(sqlite_log_reader *r, error *e)
                       " ORDER BY lsn LIMIT ?2"},
         {&r->commits, "SELECT last_lsn, committed_at FROM _rustydb_commit WHERE last_lsn > ?1"
                       " ORDER BY last_lsn"},
+        {&r->touched, "SELECT shape, max(lsn) FROM _rustydb_log WHERE lsn > ?1 GROUP BY shape"},
+        {&r->version, "PRAGMA schema_version"},
         {&r->find_shape, "SELECT tbl, columns FROM _rustydb_shape WHERE id = ?"},
         {&r->get_shape, "SELECT tbl, columns FROM _rustydb_shape WHERE id = ?"},
     };
@@ -79,8 +82,8 @@ log_reader *store_log_open(engine *g, error *e)
 void store_log_close(log_reader *base)
 {
     sqlite_log_reader *r = own(base);
-    sqlite3_stmt *all[] = {r->begin,   r->commit,     r->bounds,   r->records,
-                           r->commits, r->find_shape, r->get_shape};
+    sqlite3_stmt *all[] = {r->begin,      r->commit,    r->bounds,  r->records, r->commits,
+                           r->find_shape, r->get_shape, r->touched, r->version};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         sqlite3_finalize(all[i]);
     dbconn_close(&r->c);
@@ -323,4 +326,57 @@ int store_log_read(log_reader *base, int64_t after, int max,
     sqlite3_reset(r->commits);
     dbconn_step_own(&r->c, r->commit, NULL);
     return n;
+}
+
+/* ---- tables -----------------------------------------------------------------------------------
+ */
+
+static bool each_touched(sqlite_log_reader *r,
+                         void (*each)(void *arg, const char *table, int64_t lsn), void *arg,
+                         error *e)
+{
+    for (int rc; (rc = sqlite3_step(r->touched)) != SQLITE_DONE;) {
+        if (rc != SQLITE_ROW)
+            return dbconn_error(&r->c, rc, e);
+        int64_t id = sqlite3_column_int64(r->touched, 0);
+        shape *s = known_shape(r, id);
+        if (!s)
+            s = read_shape(r, id, e);
+        if (!s)
+            return false;
+        each(arg, s->pub.table, sqlite3_column_int64(r->touched, 1));
+    }
+    return true;
+}
+
+static bool look(sqlite_log_reader *r, int64_t after,
+                 void (*each)(void *arg, const char *table, int64_t lsn), void *arg, int64_t *head,
+                 int64_t *schema, error *e)
+{
+    log_bounds bounds;
+    if (!store_log_bounds(&r->base, &bounds, e))
+        return false;
+    if (bounds.head > after && bounds.oldest > after + 1)
+        return gap(r, after, bounds.oldest, e);
+    int rc = sqlite3_step(r->version);
+    if (rc != SQLITE_ROW)
+        return dbconn_error(&r->c, rc, e);
+    *schema = sqlite3_column_int64(r->version, 0);
+    *head = bounds.head;
+    sqlite3_bind_int64(r->touched, 1, after);
+    return each_touched(r, each, arg, e);
+}
+
+bool store_log_touched(log_reader *base, int64_t after,
+                       void (*each)(void *arg, const char *table, int64_t lsn), void *arg,
+                       int64_t *head, int64_t *schema, error *e)
+{
+    sqlite_log_reader *r = own(base);
+    if (!dbconn_step_own(&r->c, r->begin, e))
+        return false;
+    bool ok = look(r, after, each, arg, head, schema, e);
+    sqlite3_reset(r->touched);
+    sqlite3_reset(r->version);
+    dbconn_step_own(&r->c, r->commit, NULL);
+    return ok;
 }

@@ -50,7 +50,7 @@ static bool for_reader(const job *j)
     case JOB_INSPECT:
         return true;
     case JOB_QUERY:
-        return sql_guess_route(j->stmts[0].sql) == ROUTE_READ || j->readonly;
+        return sql_guess_route(j->stmts[0].sql) == ROUTE_READ || j->readonly || j->origin.wanted;
     case JOB_BATCH:
     case JOB_ATOMIC:
         return j->readonly;
@@ -299,6 +299,7 @@ const engine_ops sqlite_engine_ops = {
     .log_close = store_log_close,
     .log_bounds = store_log_bounds,
     .log_read = store_log_read,
+    .log_touched = store_log_touched,
     .log_table = store_log_table,
     .meta_set = store_meta_set,
     .meta_get = store_meta_get,

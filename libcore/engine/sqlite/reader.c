@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/sqlite/inspect.h"
+#include "engine/sqlite/reads.h"
 #include "engine/sqlite/sqltext.h"
 #include "engine/sqlite/store.h"
 
@@ -34,6 +35,8 @@ void readers_close(readers *r)
 {
     for (list *it; (it = list_pop(&r->idle));) {
         reader_conn *rc = list_entry(it, reader_conn, link);
+        sqlite3_finalize(rc->head);
+        sqlite3_finalize(rc->version);
         dbconn_close(&rc->c);
         mem_free(rc);
     }
@@ -180,8 +183,41 @@ static pump_result pump(job *j, reader_conn *rc, int64_t slice_end, error *e)
     }
 }
 
+/* First column of a statement of our own, prepared when it is first needed. */
+static bool own_int(dbconn *c, sqlite3_stmt **s, const char *sql, int64_t *out, error *e)
+{
+    if (!*s)
+        *s = dbconn_prepare_own(c, sql, e);
+    if (!*s)
+        return false;
+    int rc = sqlite3_step(*s);
+    *out = rc == SQLITE_ROW ? sqlite3_column_int64(*s, 0) : 0;
+    bool ok = rc == SQLITE_ROW || dbconn_error(c, rc, e);
+    sqlite3_reset(*s);
+    return ok;
+}
+
+/* A statement whose origin is wanted: in a transaction, so that the log's head is that of its
+ * snapshot and the schema cannot change between preparing and running it. */
+static bool prepare_with_origin(job *j, reader_conn *rc, error *e)
+{
+    dbconn *c = &rc->c;
+    int64_t version;
+    rc->sum = (engine_summary){0};
+    rc->stepped = false;
+    error_clear(e);
+    if (!dbconn_exec(c, "BEGIN", e) ||
+        !own_int(c, &rc->head, "SELECT max(lsn) FROM _rustydb_log", &rc->sum.lsn, e) ||
+        !own_int(c, &rc->version, "PRAGMA schema_version", &version, e))
+        return false;
+    rc->s = reads_prepare(c, j->stmts[0].sql, version, e);
+    return rc->s && reads_tell(rc->s->reads, &j->origin, e);
+}
+
 static bool prepare(store *g, job *j, reader_conn *rc, error *e)
 {
+    if (j->origin.wanted)
+        return prepare_with_origin(j, rc, e);
     bool atomic = j->kind == JOB_ATOMIC;
     if (atomic && j->at == 0 && !dbconn_exec(&rc->c, "BEGIN", e))
         return false;

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "engine/sqlite/dbconn.h"
+#include "engine/sqlite/reads.h"
 #include "engine/sqlite/sqltext.h"
 
 static bool no_memory(error *e)
@@ -72,6 +73,7 @@ static void drop_from_cache(dbconn *c, statement *s)
 static void statement_end(statement *s)
 {
     sqlite3_finalize(s->stmt);
+    reads_free(s->reads);
     mem_free(s->ddl_table);
     mem_free(s);
 }
@@ -154,6 +156,13 @@ void dbconn_release(dbconn *c, statement *s)
         drop_from_cache(c, oldest);
         statement_end(oldest);
     }
+}
+
+void dbconn_forget(dbconn *c, statement *s)
+{
+    c->guard.client = false;
+    drop_from_cache(c, s);
+    statement_end(s);
 }
 
 /* ---- parameters -------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ typedef struct reader_conn {
     bool stepped;  /* s was stepped: its columns were given */
     bool begun;    /* the sink's begin was called */
     engine_summary sum;
+    sqlite3_stmt *head, *version; /* for jobs that want an exact lsn; NULL until then */
 } reader_conn;
 
 typedef struct readers {
@@ -99,6 +100,7 @@ typedef struct writer {
     changelog log;
     sqlite3_stmt *begin, *commit, *rollback, *savepoint, *release, *rollback_to, *version;
     int64_t schema_version; /* that cap's tables are of */
+    bool changed_schema;    /* in the open transaction: whoever follows commits is told */
     bool reread;            /* the log's head is not known: read it before anything else */
     held group[GROUP_MAX];
     int n;
@@ -216,6 +218,9 @@ void store_log_close(log_reader *r);
 bool store_log_bounds(log_reader *r, log_bounds *out, error *e);
 int store_log_read(log_reader *r, int64_t after, int max,
                    bool (*each)(void *arg, const log_record *rec), void *arg, error *e);
+bool store_log_touched(log_reader *r, int64_t after,
+                       void (*each)(void *arg, const char *table, int64_t lsn), void *arg,
+                       int64_t *head, int64_t *schema, error *e);
 const table_shape *store_log_table(log_reader *r, const char *table, error *e);
 
 /* meta.c */

@@ -10,7 +10,9 @@ static void publish(store *g)
     bool grew = atomic_load_explicit(&g->head, memory_order_relaxed) != l->committed;
     atomic_store(&g->oldest, l->oldest);
     atomic_store(&g->head, l->committed);
-    if (grew && g->cfg.on_commit)
+    bool schema = g->writer.changed_schema;
+    g->writer.changed_schema = false;
+    if ((grew || schema) && g->cfg.on_commit)
         g->cfg.on_commit(g->cfg.on_commit_arg, l->committed);
 }
 
