@@ -264,7 +264,7 @@ static int on_listener(struct lws *wsi, enum lws_callback_reasons reason, void *
 static void list_protocols(struct lws_protocols to[MAX_PROTOCOLS])
 {
     int n = 0;
-    for (; ws_protocols[n] && n < MAX_PROTOCOLS - 2; n++) {
+    for (; n < MAX_PROTOCOLS - 2 && ws_protocols[n]; n++) {
         to[n] = (struct lws_protocols){
             .name = ws_protocols[n]->name,
             .callback = on_event,
