@@ -5,6 +5,7 @@
 #include "daemon/http.h"
 #include "daemon/run.h"
 #include "daemon/ws.h"
+#include "wire/ws_frame.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -84,6 +85,8 @@ void conn_queue(conn *c, refbuf *data, run *r, uint64_t replay)
     it->data = data;
     it->run = r;
     it->replay = replay;
+    it->asked_us = c->asked_us;
+    c->asked_us = 0;
     if (list_empty(&c->out.items) && !c->blocked)
         c->wrote_us = clock_mono_us();
     c->out.bytes += data->len;
@@ -106,10 +109,25 @@ static out_item *out_head(conn *c)
     return list_empty(&c->out.items) ? NULL : list_entry(c->out.items.next, out_item, link);
 }
 
+/* The item is on its way: counted, unless nobody is there to get it. */
+static void count_out(conn *c, const out_item *it)
+{
+    if (c->state == CONN_DEAD)
+        return;
+    if (c->ws) {
+        uint64_t n = ws_frame_count(it->data->data, it->data->len);
+        c->messages_out += n;
+        STAT_ADD(c->r->stats.messages_out, n);
+    }
+    if (it->asked_us)
+        latency_add(&c->r->message_latency, clock_mono_us() - it->asked_us);
+}
+
 static void out_pop(conn *c)
 {
     out_item *it = out_head(c);
     list_unlink(&it->link);
+    count_out(c, it);
     c->out.bytes -= it->data->len;
     if (it->run)
         run_credit(it->run, it->data->len);
@@ -124,8 +142,10 @@ bool conn_write(conn *c, const char *p, size_t n)
     if (lws_write(c->wsi, (unsigned char *)(uintptr_t)p, n, LWS_WRITE_HTTP) < 0)
         return false;
     STAT_ADD(c->r->stats.bytes_out, n);
+    c->bytes_out += n;
     if (lws_partial_buffered(c->wsi)) {
         c->blocked = true;
+        STAT_ADD(c->r->stats.backpressure, 1);
         lws_callback_on_writable(c->wsi);
     } else {
         c->wrote_us = clock_mono_us();

@@ -366,6 +366,7 @@ int http_on_body(conn *c, const char *p, size_t n)
     error e;
     c->last_activity_us = clock_mono_us();
     STAT_ADD(c->r->stats.bytes_in, n);
+    c->bytes_in += n;
     if (!q)
         return -1;
     if (!q->chunked)
@@ -670,6 +671,7 @@ static int finish(conn *c)
     if (expects_body(q) && !q->complete && q->read_body)
         return 0; /* the rest of a refused body is still on its way */
     bool clean = !expects_body(q) || q->complete;
+    latency_add(&c->r->request_latency, clock_mono_us() - q->started_us);
     http_free_request(c);
     if (!keep || !clean)
         return -1;

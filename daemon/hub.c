@@ -188,7 +188,10 @@ static bool deliver(sub *s)
             if (!conn_write(c, from, n))
                 return false;
             STAT_ADD(c->r->stats.send_calls, 1);
-            STAT_ADD(c->r->stats.frames_delivered, ws_frame_count(from, n));
+            size_t frames = ws_frame_count(from, n);
+            STAT_ADD(c->r->stats.frames_delivered, frames);
+            STAT_ADD(c->r->stats.messages_out, frames);
+            c->messages_out += frames;
         }
         if (g->link.next == &s->stream->segments)
             break;

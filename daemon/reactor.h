@@ -18,6 +18,7 @@
 #include "base/mailbox.h"
 #include "base/map.h"
 #include "daemon/daemon.h"
+#include "daemon/latency.h"
 #include "daemon/outq.h"
 
 struct conn;
@@ -30,6 +31,7 @@ typedef struct reactor_stats {
     atomic_uint_fast64_t frames_delivered; /* event frames handed to sockets */
     atomic_uint_fast64_t send_calls;       /* writes that carried event frames */
     atomic_uint_fast64_t slow_consumers, errors;
+    atomic_uint_fast64_t backpressure; /* times that a socket did not take all it was given */
 } reactor_stats;
 
 #define STAT_ADD(field, n) atomic_fetch_add_explicit(&(field), (n), memory_order_relaxed)
@@ -71,6 +73,8 @@ typedef struct reactor {
     char scratch[LWS_PRE + FLUSH_MAX + 64]; /* to gather small frames into one write */
     lws_sorted_usec_list_t tick;
     reactor_stats stats;
+    latency message_latency; /* from a WebSocket message to its whole answer at the socket */
+    latency request_latency; /* the same for HTTP requests */
 } reactor;
 
 /* Starts the thread; listen_fd is taken over. */

@@ -186,7 +186,11 @@ static void done_arrived(reactor *home, reactor_msg *m)
         conn_forget_run(c, r);
     }
     if (!c || c->state != CONN_DEAD) {
+        if (c)
+            c->asked_us = r->asked_us;
         r->on_done(r); /* frees it */
+        if (c)
+            c->asked_us = 0;
         return;
     }
     run_free(r);
@@ -245,6 +249,7 @@ run *run_new(conn *c, const run_encoder *encoder, job_kind kind)
     r->job.timeout_us = cfg->statement_timeout * 1000;
     r->home = c->r;
     r->c = c;
+    r->asked_us = c->asked_us;
     r->encoder = encoder;
     r->max_held = (size_t)cfg->max_result;
     r->gzip_min = (size_t)cfg->gzip_min;

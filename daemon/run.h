@@ -84,6 +84,7 @@ typedef struct run {
     void (*on_chunk)(struct run *, refbuf *data); /* takes the reference */
     void (*on_done)(struct run *);
     void *arg;
+    int64_t asked_us; /* when the message came that asked for it, see conn.asked_us */
     reactor_msg done_msg;
 } run;
 

@@ -111,6 +111,7 @@ int ws_on_receive(conn *c, const char *p, size_t n)
     c->last_activity_us = clock_mono_us();
     s->pinged_us = 0;
     STAT_ADD(c->r->stats.bytes_in, n);
+    c->bytes_in += n;
     if (c->state != CONN_WS)
         return s->deflate_bits ? -1 : 0;
     if (lws_is_first_fragment(c->wsi)) {
@@ -126,11 +127,14 @@ int ws_on_receive(conn *c, const char *p, size_t n)
     if (!last)
         return 0;
     STAT_ADD(c->r->stats.messages_in, 1);
+    c->messages_in++;
     if (s->rx_binary ? !s->protocol->binary : !s->protocol->text)
         return refuse_message(c, ERR_UNSUPPORTED_MEDIA,
                               s->rx_binary ? "this protocol takes text messages only"
                                            : "this protocol takes binary messages only");
+    c->asked_us = c->last_activity_us;
     s->protocol->message(c, s->rx_binary, s->rx.data ? s->rx.data : "", s->rx.len);
+    c->asked_us = 0;
     if (c->ws) {
         buf_clear(&c->ws->rx);
         if (c->ws->rx.cap > KEEP_RX)
@@ -156,7 +160,6 @@ void ws_send(conn *c, ws_opcode op, const char *message, size_t n)
         conn_kill(c);
         return;
     }
-    STAT_ADD(c->r->stats.messages_out, 1);
     conn_queue(c, data, NULL, 0);
 }
 

@@ -19,10 +19,11 @@ void api_ws_upgrade_required(request *q)
 
 typedef struct totals {
     uint64_t http, ws, subscriptions, connections, requests, in, out, bytes_in, bytes_out;
-    uint64_t frames, sends, slow, errors;
+    uint64_t frames, sends, slow, errors, backpressure;
+    latency_sum messages;
 } totals;
 
-static totals add_up(server *d)
+static void add_up(server *d, totals *to)
 {
     totals t = {0};
     for (int i = 0; i < d->n_reactors; i++) {
@@ -40,14 +41,36 @@ static totals add_up(server *d)
         t.sends += STAT_GET(s->send_calls);
         t.slow += STAT_GET(s->slow_consumers);
         t.errors += STAT_GET(s->errors);
+        t.backpressure += STAT_GET(s->backpressure);
+        latency_collect(&t.messages, &d->reactors[i]->message_latency);
     }
-    return t;
+    *to = t;
+}
+
+static void put_latency(json_writer *w, const latency_sum *s)
+{
+    const struct {
+        const char *name;
+        double ms;
+    } figures[] = {
+        {"avg_message_latency_ms", latency_mean_ms(s)},
+        {"p50_message_latency_ms", latency_within_ms(s, 0.5)},
+        {"p95_message_latency_ms", latency_within_ms(s, 0.95)},
+        {"p99_message_latency_ms", latency_within_ms(s, 0.99)},
+    };
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+        jw_key(w, figures[i].name);
+        jw_real(w, figures[i].ms);
+    }
 }
 
 void api_ws_status(request *q)
 {
     server *d = q->c->r->d;
-    totals t = add_up(d);
+    totals t;
+    engine_stats work;
+    add_up(d, &t);
+    engine_stats_get(d->engine, &work);
     const struct {
         const char *name;
         uint64_t value;
@@ -59,12 +82,14 @@ void api_ws_status(request *q)
         {"active_subscriptions", t.subscriptions},
         {"requests", t.requests},
         {"messages_received", t.in},
-        {"messages_sent", t.out + t.frames},
+        {"messages_sent", t.out},
         {"frames_delivered", t.frames},
         {"send_calls", t.sends},
         {"bytes_received", t.bytes_in},
         {"bytes_sent", t.bytes_out},
         {"slow_consumers", t.slow},
+        {"backpressure_events", t.backpressure},
+        {"queue_depth", (uint64_t)(work.queued_writes + work.queued_reads)},
         {"error_count", t.errors},
         {"uptime_seconds", (uint64_t)(clock_mono_us() - d->started_mono_us) / 1000000},
     };
@@ -77,6 +102,7 @@ void api_ws_status(request *q)
         jw_key(&w, figures[i].name);
         jw_uint(&w, figures[i].value);
     }
+    put_latency(&w, &t.messages);
     http_end_json(q, 200, &w);
 }
 
