@@ -13,8 +13,8 @@ struct run;
 
 typedef struct out_item {
     list link;
-    refbuf *data;    /* one reference is ours */
-    struct run *run; /* NULL, or whom to credit */
+    refbuf *data;     /* one reference is ours */
+    struct run *run;  /* NULL, or whom to credit */
     uint64_t replay;  /* 0, or the subscription whose replay this is */
     int64_t asked_us; /* 0, or when the message came that this answers */
 } out_item;

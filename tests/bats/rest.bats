@@ -426,7 +426,9 @@ query() { api POST /query "$(jq -cn --arg sql "$1" '{sql: $sql}')"; }
   holds '(.libraries | length) > 0 and (.limits | length) > 0'
   api GET /ws/status
   [ "$status_code" = 200 ]
-  holds 'type == "object" and length > 0'
+  holds '.status == "running" and .active_connections == 0 and .http_connections >= 1 and .queue_depth == 0'
+  holds '[.avg_message_latency_ms, .p50_message_latency_ms, .p95_message_latency_ms, .p99_message_latency_ms,
+          .backpressure_events, .messages_sent] == [0, 0, 0, 0, 0, 0]'
 }
 
 @test "broadcast says how many it reached" {
