@@ -237,3 +237,8 @@ load helper
   start_daemon
   case_of ws_channel refused
 }
+
+@test "malformed messages in a row end a connection with 1008; a good one between starts anew" {
+  start_daemon
+  case_of ws_session malformed_in_a_row
+}

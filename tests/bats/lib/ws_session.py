@@ -30,6 +30,18 @@ async def welcome():
         assert session.ws.close_code == 1000, session.ws.close_code
 
 
+async def malformed_in_a_row():
+    s = await connect()
+    for _ in range(40):
+        await s.ws.send("{")
+        await s.ws.send('{"type":"pong"}')
+    assert (await s.request("ping", {"x": 1}))["type"] == "pong"
+    for _ in range(32):
+        await s.ws.send("{")
+    await asyncio.wait_for(s.ws.wait_closed(), 20)
+    assert s.ws.close_code == 1008, s.ws.close_code
+
+
 async def auth_in_time():
     s = await connect(auth=False)
     assert s.welcome["payload"]["authenticated"] is False
