@@ -1,5 +1,6 @@
 #include "daemon/envelope.h"
 #include "base/clock.h"
+#include "daemon/encode.h"
 #include "daemon/problem.h"
 #include "daemon/ws.h"
 
@@ -32,16 +33,45 @@ void envelope_end(json_writer *w, conn *c)
     buf_free(w->out);
 }
 
-void envelope_begin_end(json_writer *w, buf *out, const char *id)
+const run_encoder *envelope_encoder(const char *id)
 {
-    envelope_begin(w, out, id, "query_result");
-    jw_begin_object(w);
-    jw_key(w, "part");
-    jw_str(w, "end");
+    (void)id;
+    return &encode_ws;
 }
 
-void envelope_end_end(json_writer *w, conn *c)
+const char *envelope_json_id(const char *id)
 {
+    return id;
+}
+
+void envelope_finish(run *r)
+{
+    if (r->last) {
+        conn_queue(r->c, r->last, NULL, 0);
+        r->last = NULL;
+    }
+    if (r->failed)
+        envelope_failed(r->c, r->request_id, &r->err, NULL);
+}
+
+void envelope_begin_result(json_writer *w, buf *out, const char *id, result_kind kind)
+{
+    static const char *const types[] = {
+        [RESULT_DONE] = "query_result",
+        [RESULT_AUTHENTICATED] = "auth_success",
+        [RESULT_UNSUBSCRIBED] = "unsubscribed",
+    };
+    envelope_begin(w, out, id, types[kind]);
+    jw_begin_object(w);
+    if (kind == RESULT_DONE) {
+        jw_key(w, "part");
+        jw_str(w, "end");
+    }
+}
+
+void envelope_end_result(json_writer *w, conn *c, const char *id)
+{
+    (void)id;
     jw_end_object(w);
     envelope_end(w, c);
 }

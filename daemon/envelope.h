@@ -13,13 +13,20 @@ void envelope_begin(json_writer *w, buf *out, const char *id, const char *type);
 /* Sends it; a connection for which memory is out is cut. */
 void envelope_end(json_writer *w, conn *c);
 
-/* "query_result" with {"part":"end"; the caller adds members and ends with envelope_end_end. */
-void envelope_begin_end(json_writer *w, buf *out, const char *id);
-void envelope_end_end(json_writer *w, conn *c);
-
 /* These are ws_protocol's functions, for every protocol that speaks this envelope. */
+const run_encoder *envelope_encoder(const char *id);
+const char *envelope_json_id(const char *id);
+void envelope_finish(run *r);
+void envelope_begin_result(json_writer *w, buf *out, const char *id, result_kind kind);
+void envelope_end_result(json_writer *w, conn *c, const char *id);
 void envelope_subscribed(conn *c, const char *id, const sub_info *s);
 void envelope_failed(conn *c, const char *id, const error *e, const char *subscription_id);
 void envelope_closing(conn *c);
+
+#define ENVELOPE_ANSWERS                                                                           \
+    .input = "payload", .encoder = envelope_encoder, .json_id = envelope_json_id,                  \
+    .finish = envelope_finish, .begin_result = envelope_begin_result,                              \
+    .end_result = envelope_end_result, .subscribed = envelope_subscribed,                          \
+    .failed = envelope_failed, .closing = envelope_closing
 
 #endif

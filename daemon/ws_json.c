@@ -1,14 +1,11 @@
-/* The subprotocol rustydb.json.v1: what each message type asks for. */
+/* The subprotocol rustydb.json.v1: its envelope, and the request behind each message type. */
 #include "base/clock.h"
 #include "base/mem.h"
-#include "daemon/encode.h"
 #include "daemon/envelope.h"
-#include "daemon/hub.h"
-#include "daemon/params.h"
 #include "daemon/ws.h"
+#include "daemon/ws_requests.h"
 #include "json/read.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,17 +21,10 @@ typedef struct message {
 
 typedef struct message_type {
     const char *name;
-    bool (*handle)(message *m, error *e);
+    bool (*handle)(message *m, error *e); /* NULL: the request does it */
+    ws_request *request;
     bool before_auth; /* allowed without credentials */
 } message_type;
-
-static bool read_payload(message *m, const json_field *fields, int n, error *e)
-{
-    json_t *none = m->payload ? NULL : json_object();
-    bool ok = json_read_object_at(m->payload ? m->payload : none, "payload", fields, n, e);
-    json_decref(none);
-    return ok;
-}
 
 /* ---- connection --------------------------------------------------------------------------------
  */
@@ -73,32 +63,22 @@ static void welcome(conn *c)
     envelope_end(&w, c);
 }
 
+/* A token that is not known has an answer of its own; it may try again until its time is over. */
 static bool on_auth(message *m, error *e)
 {
-    const char *token;
-    const json_field fields[] = {{"token", FIELD_STR, true, &token, 0, 0}};
     conn *c = m->c;
     buf out = BUF_INIT;
     json_writer w;
-    principal who;
-    if (!read_payload(m, fields, JSON_FIELDS(fields), e))
+    if (ws_request_auth(c, m->id_text, m->payload, e))
+        return true;
+    if (e->code == ERR_INVALID_MESSAGE)
         return false;
-    if (!auth_check(c->r->d->auth, token, strlen(token), &who, e)) {
-        envelope_begin(&w, &out, m->id_text, "auth_error");
-        jw_begin_object(&w);
-        jw_key(&w, "code");
-        jw_str(&w, error_describe(e->code)->name);
-        jw_key(&w, "message");
-        jw_str(&w, e->message);
-        jw_end_object(&w);
-        envelope_end(&w, c);
-        return true; /* it may try again until its time is over */
-    }
-    c->ws->who = who;
-    envelope_begin(&w, &out, m->id_text, "auth_success");
+    envelope_begin(&w, &out, m->id_text, "auth_error");
     jw_begin_object(&w);
-    jw_key(&w, "user");
-    jw_str(&w, who.name);
+    jw_key(&w, "code");
+    jw_str(&w, error_describe(e->code)->name);
+    jw_key(&w, "message");
+    jw_str(&w, e->message);
     jw_end_object(&w);
     envelope_end(&w, c);
     return true;
@@ -134,300 +114,23 @@ static bool on_close(message *m, error *e)
     return true;
 }
 
-/* ---- statements --------------------------------------------------------------------------------
- */
-
-static void run_chunk(run *r, refbuf *data)
-{
-    conn_queue(r->c, data, r, 0);
-}
-
-static void run_done(run *r)
-{
-    conn *c = r->c;
-    if (r->last) {
-        conn_queue(c, r->last, NULL, 0);
-        r->last = NULL;
-    }
-    if (r->failed)
-        envelope_failed(c, r->request_id, &r->err, NULL);
-    run_free(r);
-}
-
-static run *new_run(message *m, job_kind kind, error *e)
-{
-    conn *c = m->c;
-    if (c->n_runs >= daemon_config(c->r->d)->max_pending) {
-        error_set(e, ERR_BUSY, "%d requests of this connection are under way", c->n_runs);
-        error_hint(e, "Wait for answers, or open another connection.");
-        return NULL;
-    }
-    run *r =
-        run_new(c, kind == JOB_QUERY || kind == JOB_TX_QUERY ? &encode_ws : &encode_none, kind);
-    r->deflate_bits = c->ws->deflate_bits;
-    r->on_chunk = run_chunk;
-    r->on_done = run_done;
-    if (m->id_text) {
-        r->request_id = arena_strndup(&r->job.mem, m->id_text, strlen(m->id_text));
-        if (!r->request_id) {
-            run_free(r);
-            error_set(e, ERR_INTERNAL_ERROR, "out of memory");
-            return NULL;
-        }
-    }
-    return r;
-}
-
-/* The engine cancels by an id that is unique in the daemon; the client's own is so only within its
- * connection. False when it does not fit. */
-static bool engine_id(const conn *c, const char *client_id, char out[ENGINE_ID_MAX + 1])
-{
-    int n =
-        snprintf(out, ENGINE_ID_MAX + 1, "ws:%llu:%s", (unsigned long long)c->serial, client_id);
-    return n > 0 && n <= ENGINE_ID_MAX;
-}
-
-static bool on_query(message *m, error *e)
-{
-    const char *transaction = NULL;
-    sql_request s = {0};
-    const json_field fields[] = {
-        {"sql", FIELD_STR, true, &s.sql, 0, 0},
-        {"params", FIELD_ANY, false, &s.params, 0, 0},
-        {"timeout_ms", FIELD_INT, false, &s.timeout_ms, 1, MAX_TIMEOUT_MS},
-        {"max_rows", FIELD_INT, false, &s.max_rows, 1, INT64_MAX},
-        {"transaction", FIELD_STR, false, &transaction, 0, 0},
-    };
-    if (!read_payload(m, fields, JSON_FIELDS(fields), e))
-        return false;
-    run *r = new_run(m, transaction ? JOB_TX_QUERY : JOB_QUERY, e);
-    if (!r)
-        return false;
-    if (!params_fill_job(&r->job, &s, e) ||
-        (transaction && !params_set_id(r->job.tx, transaction, "transaction", e))) {
-        run_free(r);
-        return false;
-    }
-    if (m->id_text && !engine_id(m->c, m->id_text, r->job.id))
-        r->job.id[0] = '\0'; /* too long to cancel by */
-    run_submit(r);
-    return true;
-}
-
-static bool on_cancel(message *m, error *e)
-{
-    char id[ENGINE_ID_MAX + 1];
-    json_t *target = NULL;
-    const json_field fields[] = {{"id", FIELD_ANY, true, &target, 0, 0}};
-    if (!read_payload(m, fields, JSON_FIELDS(fields), e))
-        return false;
-    char *text = json_dumps(target, JSON_ENCODE_ANY | JSON_COMPACT);
-    bool found = text && engine_id(m->c, text, id) &&
-                 engine_cancel_id(m->c->r->d->engine, id, ERR_CANCELLED);
-    free(text);
-    if (!found)
-        return error_set(e, ERR_NOT_FOUND, "no query with this id runs on this connection");
-    buf out = BUF_INIT;
-    json_writer w;
-    envelope_begin_end(&w, &out, m->id_text);
-    jw_key(&w, "cancelled");
-    jw_bool(&w, true);
-    envelope_end_end(&w, m->c);
-    return true;
-}
-
-/* ---- transactions ------------------------------------------------------------------------------
- */
-
-static void tx_done(run *r)
-{
-    conn *c = r->c;
-    buf out = BUF_INIT;
-    json_writer w;
-    if (r->failed) {
-        envelope_failed(c, r->request_id, &r->err, NULL);
-        run_free(r);
-        return;
-    }
-    envelope_begin_end(&w, &out, r->request_id);
-    jw_key(&w, "transaction");
-    jw_str(&w, r->job.tx);
-    if (r->job.kind != JOB_TX_BEGIN) {
-        jw_key(&w, "lsn");
-        jw_int(&w, r->sum.lsn);
-    }
-    envelope_end_end(&w, c);
-    run_free(r);
-}
-
-static bool submit_tx(message *m, job_kind kind, const char *tx, error *e)
-{
-    run *r = new_run(m, kind, e);
-    if (!r)
-        return false;
-    r->on_done = tx_done;
-    if (tx && !params_set_id(r->job.tx, tx, "transaction", e)) {
-        run_free(r);
-        return false;
-    }
-    run_submit(r);
-    return true;
-}
-
-static bool on_begin(message *m, error *e)
-{
-    return read_payload(m, NULL, 0, e) && submit_tx(m, JOB_TX_BEGIN, NULL, e);
-}
-
-static bool end_tx(message *m, job_kind kind, error *e)
-{
-    const char *tx;
-    const json_field fields[] = {{"transaction", FIELD_STR, true, &tx, 0, 0}};
-    return read_payload(m, fields, JSON_FIELDS(fields), e) && submit_tx(m, kind, tx, e);
-}
-
-static bool on_commit(message *m, error *e)
-{
-    return end_tx(m, JOB_TX_COMMIT, e);
-}
-
-static bool on_rollback(message *m, error *e)
-{
-    return end_tx(m, JOB_TX_ROLLBACK, e);
-}
-
-/* ---- topics ------------------------------------------------------------------------------------
- */
-
-static bool read_ops(json_t *list_of, op_set *ops, error *e)
-{
-    size_t i;
-    json_t *item;
-    if (json_array_size(list_of) == 0)
-        return error_set(e, ERR_INVALID_MESSAGE,
-                         "payload.ops is empty; leave it out to get every operation");
-    json_array_foreach(list_of, i, item)
-    {
-        const char *name = json_string_value(item);
-        int op = OP_INSERT;
-        while (op <= OP_DELETE && (!name || strcmp(name, log_op_name((log_op)op)) != 0))
-            op++;
-        if (op > OP_DELETE)
-            return error_set(e, ERR_INVALID_MESSAGE,
-                             "payload.ops[%zu] is not \"insert\", \"update\" or \"delete\"", i);
-        *ops |= 1u << op;
-    }
-    return true;
-}
-
-/* N, or "LOG_ID:N". */
-static bool read_since(json_t *since, sub_request *s, char *log_id, size_t room, error *e)
-{
-    const char *text = json_string_value(since), *colon = text ? strrchr(text, ':') : NULL;
-    char *end = NULL;
-    if (json_is_integer(since)) {
-        s->since = json_integer_value(since);
-    } else if (colon && (size_t)(colon - text) < room && colon[1] >= '0' && colon[1] <= '9') {
-        memcpy(log_id, text, (size_t)(colon - text));
-        log_id[colon - text] = '\0';
-        s->log_id = log_id;
-        s->since = strtoll(colon + 1, &end, 10);
-    }
-    if ((!json_is_integer(since) && (!end || *end)) || s->since < 0)
-        return error_set(e, ERR_INVALID_MESSAGE,
-                         "payload.since is neither an lsn nor \"LOG_ID:LSN\"");
-    s->has_since = true;
-    return true;
-}
-
-static bool on_subscribe(message *m, error *e)
-{
-    char log_id[64];
-    json_t *ops = NULL, *since = NULL;
-    sub_request s = {0};
-    const json_field fields[] = {
-        {"topic", FIELD_STR, true, &s.topic, 0, 0},
-        {"ops", FIELD_ARRAY, false, &ops, 0, 0},
-        {"where", FIELD_STR, false, &s.where, 0, 0},
-        {"since", FIELD_ANY, false, &since, 0, 0},
-    };
-    if (!read_payload(m, fields, JSON_FIELDS(fields), e))
-        return false;
-    if (ops && !read_ops(ops, &s.ops, e))
-        return false;
-    if (since && !json_is_null(since) && !read_since(since, &s, log_id, sizeof log_id, e))
-        return false;
-    return hub_subscribe(m->c, &s, m->id_text, e);
-}
-
-static bool on_unsubscribe(message *m, error *e)
-{
-    const char *id;
-    const json_field fields[] = {{"subscription_id", FIELD_STR, true, &id, 0, 0}};
-    buf out = BUF_INIT;
-    json_writer w;
-    if (!read_payload(m, fields, JSON_FIELDS(fields), e))
-        return false;
-    if (!hub_unsubscribe(m->c, id))
-        return error_set(e, ERR_NOT_FOUND, "this connection has no subscription %s", id);
-    envelope_begin(&w, &out, m->id_text, "unsubscribed");
-    jw_begin_object(&w);
-    jw_key(&w, "subscription_id");
-    jw_str(&w, id);
-    jw_end_object(&w);
-    envelope_end(&w, m->c);
-    return true;
-}
-
-static void published(conn *c, void *arg, int64_t delivered)
-{
-    char *id = arg;
-    buf out = BUF_INIT;
-    json_writer w;
-    if (c->state == CONN_WS) {
-        envelope_begin_end(&w, &out, id);
-        jw_key(&w, "delivered");
-        jw_int(&w, delivered);
-        envelope_end_end(&w, c);
-    }
-    mem_free(id);
-}
-
-static bool on_publish(message *m, error *e)
-{
-    broadcast_request b = {0};
-    const json_field fields[] = {
-        {"channel", FIELD_STR, true, &b.channel, 0, 0},
-        {"message", FIELD_ANY, true, &b.message, 0, 0},
-        {"event", FIELD_STR, false, &b.event, 0, 0},
-        {"metadata", FIELD_OBJECT, false, &b.metadata, 0, 0},
-    };
-    if (!read_payload(m, fields, JSON_FIELDS(fields), e))
-        return false;
-    refbuf *frame = params_broadcast_frame(&b, e);
-    if (!frame)
-        return false;
-    hub_publish(m->c, b.channel, frame, published, m->id_text ? xstrdup(m->id_text) : NULL);
-    return true;
-}
-
 /* ---- dispatch ----------------------------------------------------------------------------------
  */
 
 static const message_type types[] = {
-    {"auth", on_auth, true},
-    {"ping", on_ping, false},
-    {"pong", on_pong, false},
-    {"close", on_close, true},
-    {"query", on_query, false},
-    {"execute", on_query, false},
-    {"begin", on_begin, false},
-    {"commit", on_commit, false},
-    {"rollback", on_rollback, false},
-    {"cancel", on_cancel, false},
-    {"subscribe", on_subscribe, false},
-    {"unsubscribe", on_unsubscribe, false},
-    {"publish", on_publish, false},
+    {"auth", on_auth, NULL, true},
+    {"ping", on_ping, NULL, false},
+    {"pong", on_pong, NULL, false},
+    {"close", on_close, NULL, true},
+    {"query", NULL, ws_request_query, false},
+    {"execute", NULL, ws_request_query, false},
+    {"begin", NULL, ws_request_begin, false},
+    {"commit", NULL, ws_request_commit, false},
+    {"rollback", NULL, ws_request_rollback, false},
+    {"cancel", NULL, ws_request_cancel, false},
+    {"subscribe", NULL, ws_request_subscribe, false},
+    {"unsubscribe", NULL, ws_request_unsubscribe, false},
+    {"publish", NULL, ws_request_publish, false},
 };
 
 static const message_type *find_type(const char *name)
@@ -471,7 +174,7 @@ static bool dispatch(message *m, json_t *root, error *e)
         return error_set(e, ERR_INVALID_MESSAGE, "there is no message type '%s'", m->type);
     if (json_is_null(m->payload))
         m->payload = NULL;
-    return t->handle(m, e);
+    return t->handle ? t->handle(m, e) : t->request(m->c, m->id_text, m->payload, e);
 }
 
 static void take_message(conn *c, bool binary, const char *text, size_t n)
@@ -497,7 +200,5 @@ const ws_protocol ws_protocol_json = {
     .text = true,
     .opened = welcome,
     .message = take_message,
-    .subscribed = envelope_subscribed,
-    .failed = envelope_failed,
-    .closing = envelope_closing,
+    ENVELOPE_ANSWERS,
 };

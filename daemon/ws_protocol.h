@@ -10,6 +10,8 @@
 
 #include "base/error.h"
 #include "daemon/conn.h"
+#include "daemon/run.h"
+#include "json/writer.h"
 
 /* What a client is told of its new subscription. */
 typedef struct sub_info {
@@ -20,6 +22,9 @@ typedef struct sub_info {
     int64_t lsn;
 } sub_info;
 
+/* What a request came to, where its answer is an object of its own. */
+typedef enum result_kind { RESULT_DONE, RESULT_AUTHENTICATED, RESULT_UNSUBSCRIBED } result_kind;
+
 /* request_id is the text by which an answer names its request, in the protocol's own form; NULL:
  * the request had none. Whoever keeps it copies it. */
 typedef struct ws_protocol {
@@ -29,6 +34,19 @@ typedef struct ws_protocol {
     void (*opened)(conn *c); /* NULL: nothing is said */
     /* One whole message; text is valid UTF-8. Whatever is wrong with it is answered. */
     void (*message)(conn *c, bool binary, const char *p, size_t n);
+
+    /* ---- how requests (ws_requests.h) are read and answered ---- */
+    const char *input; /* what the object with a request's fields is called, for messages */
+    /* The client's own id, as JSON text, of a request_id; NULL: it has none. */
+    const char *(*json_id)(const char *request_id);
+    /* The form of a statement's result, and what is done when the statement has ended: sends
+     * r->last or r->err. The caller frees r. */
+    const run_encoder *(*encoder)(const char *request_id);
+    void (*finish)(run *r);
+    /* Any other result: begin, write the members of an object, end. `out` is empty at first; end
+     * frees it. */
+    void (*begin_result)(json_writer *w, buf *out, const char *request_id, result_kind kind);
+    void (*end_result)(json_writer *w, conn *c, const char *request_id);
     void (*subscribed)(conn *c, const char *request_id, const sub_info *s);
     /* The answer to a request that failed; with subscription_id: that subscription has ended. */
     void (*failed)(conn *c, const char *request_id, const error *e, const char *subscription_id);

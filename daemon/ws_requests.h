@@ -1,0 +1,36 @@
+/* What clients of a WebSocket ask for, whatever protocol carries the request: each function takes
+ * the request's fields as a JSON object, checks them, and answers through the connection's
+ * ws_protocol, now or when the work is done.
+ *
+ * id is the protocol's text for the request (see ws_protocol), NULL when it has none; input is an
+ * object, or NULL for an empty one. Both are borrowed for the call. False with e set: refused, and
+ * the caller answers that. Reactor thread only. */
+#ifndef DAEMON_WS_REQUESTS_H
+#define DAEMON_WS_REQUESTS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "daemon/conn.h"
+#include "json/read.h"
+
+typedef bool ws_request(conn *c, const char *id, json_t *input, error *e);
+
+/* ---- ws_requests.c ---- */
+ws_request ws_request_auth;   /* {"token"}; AUTH_FAILED when it is not known */
+ws_request ws_request_query;  /* {"sql","params"?,"timeout_ms"?,"max_rows"?,"transaction"?} */
+ws_request ws_request_cancel; /* {"id"} of a query of this connection */
+ws_request ws_request_begin;  /* {} */
+ws_request ws_request_commit; /* {"transaction"} */
+ws_request ws_request_rollback;
+
+/* ---- ws_subscribe.c ---- */
+ws_request ws_request_subscribe;   /* {"topic","ops"?,"where"?,"since"?} */
+ws_request ws_request_unsubscribe; /* {"subscription_id"} */
+ws_request ws_request_publish;     /* {"channel","message","event"?,"metadata"?} */
+
+/* Takes the fields of input, under the name that the connection's protocol has for it. */
+bool ws_request_read(const conn *c, json_t *input, const json_field *fields, int n, error *e);
+
+#endif

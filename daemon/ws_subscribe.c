@@ -1,0 +1,122 @@
+/* Requests about topics: subscribe, unsubscribe, publish. */
+#include "base/mem.h"
+#include "daemon/hub.h"
+#include "daemon/params.h"
+#include "daemon/ws.h"
+#include "daemon/ws_requests.h"
+#include "json/read.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool read_ops(json_t *list_of, const char *where, op_set *ops, error *e)
+{
+    size_t i;
+    json_t *item;
+    if (json_array_size(list_of) == 0)
+        return error_set(e, ERR_INVALID_MESSAGE,
+                         "%s.ops is empty; leave it out to get every operation", where);
+    json_array_foreach(list_of, i, item)
+    {
+        const char *name = json_string_value(item);
+        int op = OP_INSERT;
+        while (op <= OP_DELETE && (!name || strcmp(name, log_op_name((log_op)op)) != 0))
+            op++;
+        if (op > OP_DELETE)
+            return error_set(e, ERR_INVALID_MESSAGE,
+                             "%s.ops[%zu] is not \"insert\", \"update\" or \"delete\"", where, i);
+        *ops |= 1u << op;
+    }
+    return true;
+}
+
+/* N, or "LOG_ID:N". */
+static bool read_since(json_t *since, const char *where, sub_request *s, char *log_id, size_t room,
+                       error *e)
+{
+    const char *text = json_string_value(since), *colon = text ? strrchr(text, ':') : NULL;
+    char *end = NULL;
+    if (json_is_integer(since)) {
+        s->since = json_integer_value(since);
+    } else if (colon && (size_t)(colon - text) < room && colon[1] >= '0' && colon[1] <= '9') {
+        memcpy(log_id, text, (size_t)(colon - text));
+        log_id[colon - text] = '\0';
+        s->log_id = log_id;
+        s->since = strtoll(colon + 1, &end, 10);
+    }
+    if ((!json_is_integer(since) && (!end || *end)) || s->since < 0)
+        return error_set(e, ERR_INVALID_MESSAGE, "%s.since is neither an lsn nor \"LOG_ID:LSN\"",
+                         where);
+    s->has_since = true;
+    return true;
+}
+
+bool ws_request_subscribe(conn *c, const char *id, json_t *input, error *e)
+{
+    char log_id[64];
+    json_t *ops = NULL, *since = NULL;
+    sub_request s = {0};
+    const char *where = c->ws->protocol->input;
+    const json_field fields[] = {
+        {"topic", FIELD_STR, true, &s.topic, 0, 0},
+        {"ops", FIELD_ARRAY, false, &ops, 0, 0},
+        {"where", FIELD_STR, false, &s.where, 0, 0},
+        {"since", FIELD_ANY, false, &since, 0, 0},
+    };
+    if (!ws_request_read(c, input, fields, JSON_FIELDS(fields), e))
+        return false;
+    if (ops && !read_ops(ops, where, &s.ops, e))
+        return false;
+    if (since && !json_is_null(since) && !read_since(since, where, &s, log_id, sizeof log_id, e))
+        return false;
+    return hub_subscribe(c, &s, id, e);
+}
+
+bool ws_request_unsubscribe(conn *c, const char *id, json_t *input, error *e)
+{
+    const char *subscription;
+    const json_field fields[] = {{"subscription_id", FIELD_STR, true, &subscription, 0, 0}};
+    buf out = BUF_INIT;
+    json_writer w;
+    if (!ws_request_read(c, input, fields, JSON_FIELDS(fields), e))
+        return false;
+    if (!hub_unsubscribe(c, subscription))
+        return error_set(e, ERR_NOT_FOUND, "this connection has no subscription %s", subscription);
+    c->ws->protocol->begin_result(&w, &out, id, RESULT_UNSUBSCRIBED);
+    jw_key(&w, "subscription_id");
+    jw_str(&w, subscription);
+    c->ws->protocol->end_result(&w, c, id);
+    return true;
+}
+
+static void published(conn *c, void *arg, int64_t delivered)
+{
+    char *id = arg;
+    buf out = BUF_INIT;
+    json_writer w;
+    if (c->state == CONN_WS) {
+        c->ws->protocol->begin_result(&w, &out, id, RESULT_DONE);
+        jw_key(&w, "delivered");
+        jw_int(&w, delivered);
+        c->ws->protocol->end_result(&w, c, id);
+    }
+    mem_free(id);
+}
+
+bool ws_request_publish(conn *c, const char *id, json_t *input, error *e)
+{
+    broadcast_request b = {0};
+    const json_field fields[] = {
+        {"channel", FIELD_STR, true, &b.channel, 0, 0},
+        {"message", FIELD_ANY, true, &b.message, 0, 0},
+        {"event", FIELD_STR, false, &b.event, 0, 0},
+        {"metadata", FIELD_OBJECT, false, &b.metadata, 0, 0},
+    };
+    if (!ws_request_read(c, input, fields, JSON_FIELDS(fields), e))
+        return false;
+    refbuf *frame = params_broadcast_frame(&b, e);
+    if (!frame)
+        return false;
+    hub_publish(c, b.channel, frame, published, id ? xstrdup(id) : NULL);
+    return true;
+}
