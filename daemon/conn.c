@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/http.h"
+#include "daemon/hub_subs.h"
 #include "daemon/run.h"
 #include "daemon/ws.h"
 #include "wire/ws_frame.h"
@@ -132,7 +133,7 @@ static void out_pop(conn *c)
     if (it->run)
         run_credit(it->run, it->data->len);
     if (it->replay)
-        feed_ack(c->r->d->feed, c->r->listener, it->replay, it->data->len);
+        hub_on_written(c->r, it->replay, it->data->len);
     refbuf_unref(it->data);
     mem_free(it);
 }

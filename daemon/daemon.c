@@ -6,7 +6,7 @@
 #include "daemon/listener.h"
 #include "daemon/reactor.h"
 #include "daemon/tls.h"
-#include "wire/ws_frame.h"
+#include "daemon/forms.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -80,11 +80,6 @@ static void on_commit(void *arg, int64_t head)
         feed_wake(d->feed);
 }
 
-static void render(buf *out, const char *json, size_t n)
-{
-    ws_frame_add(out, WS_TEXT, json, n);
-}
-
 static bool open_engine(server *d, const config *cfg, error *e)
 {
     const engine_config ec = {
@@ -139,13 +134,14 @@ static bool start_reactors(process *p, error *e)
 
 static bool start(process *p, const config *cfg, error *e)
 {
-    const feed_config fc = {.slice = 500, .render = render};
+    const feed_config fc = {.slice = 500, .forms = form_table(), .n_forms = FORM_COUNT};
     server *d = &p->d;
     if (!tls_check(cfg, p->tls_pin, e) || !prepare_dir(d, cfg->data, e) ||
         !open_engine(d, cfg, e) || !read_log_id(d, e))
         return false;
     d->auth = auth_open(d->engine, d->data_dir, e);
     d->feed = d->auth ? feed_start(d->engine, &fc, e) : NULL;
+    d->tables = feed_as_source(d->feed);
     if (!d->feed || !listener_open(cfg->listen, (int)cfg->reactors, p->fds, &p->bound, d->listen,
                                    sizeof d->listen, e))
         return false;

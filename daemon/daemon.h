@@ -25,7 +25,8 @@ typedef struct server {
     engine *engine;
     auth *auth;
     feed *feed;
-    task_pool workers; /* imports */
+    feed_source tables; /* the feed, for subscriptions */
+    task_pool workers;  /* imports */
     struct reactor *reactors[MAX_REACTORS];
     int n_reactors;
     int close_code;   /* WebSocket close code of a stop: 1001, or 1012 for a restart */

@@ -1,10 +1,9 @@
 /* Results as query_result messages of rustydb.json.v1. */
 #include "daemon/encode.h"
+#include "daemon/forms.h"
 #include "wire/ws_frame.h"
 
 #include <string.h>
-
-enum { COMPRESS_MIN = 1024 };
 
 /* Opens a message; its payload object stays open. */
 static void open_part(run *r, const char *part)
@@ -29,7 +28,7 @@ static void close_part(run *r)
     jw_end_object(&r->w);
     if (r->out.failed)
         r->wire.failed = true;
-    else if (r->deflate_bits && r->out.len >= COMPRESS_MIN)
+    else if (r->deflate_bits && r->out.len >= FORM_COMPRESS_MIN)
         ws_frame_add_deflated(&r->wire, WS_TEXT, r->out.data, r->out.len, r->deflate_bits);
     else
         ws_frame_add(&r->wire, WS_TEXT, r->out.data, r->out.len);

@@ -1,9 +1,16 @@
-/* The hub of one reactor: streams of event frames, and subscriptions that read them.
+/* The hub of one reactor: streams of frames, and the cursors that read them.
  *
- * A stream is a channel, or a table with a filter. Its recent frames stand once in a log of
- * segments; a subscription is a cursor into it. Delivering writes everything from the cursor on in
- * one write, straight from the segment. A subscription whose segment is dropped because the log
- * grew past `stream_buffer` is too slow: its connection is closed with SLOW_CONSUMER.
+ * A stream is what everyone who follows it gets in common: the events of a table with a filter (or
+ * of another source) in one form, or what is published on a topic in one form. Its recent frames
+ * stand once in a log of segments; a subscription is a cursor into it. Delivering writes everything
+ * from the cursor on in one write, straight from the segment. A subscription whose segment is
+ * dropped because the log grew past `stream_buffer` has fallen behind (hub_subs.h).
+ *
+ *   hub.c          streams, cursors, delivery
+ *   hub_subs.c     subscriptions: asked for, answered, ended
+ *   hub_publish.c  messages to a topic or to everyone, on all reactors
+ *
+ * Everything here belongs to the reactor's thread.
  */
 #ifndef DAEMON_HUB_H
 #define DAEMON_HUB_H
@@ -13,82 +20,68 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "daemon/forms.h"
+#include "daemon/publication.h"
 #include "daemon/reactor.h"
-#include "feed/feed.h"
 
 struct conn;
+struct sub;
 
 typedef struct hub_segment {
     list link;
-    int cursors; /* subscriptions reading here */
+    int cursors;      /* subscriptions reading here */
+    int64_t last_lsn; /* of the frames in it; 0: they have none */
     size_t len, cap;
     char data[];
 } hub_segment;
 
 typedef struct hub_stream {
-    char *key;        /* topic for a channel; NULL for a table's stream */
-    uint64_t feed_id; /* the feed's number of a table's stream, else 0 */
-    list segments;    /* oldest first */
-    size_t bytes;     /* in all segments */
-    list subs;        /* sub.stream_link: those that are live */
+    struct hub_topic *topic; /* NULL: a source's */
+    uint64_t number;         /* a source's number of it (feed_msg.stream), else 0 */
+    int form;                /* of a topic's stream */
+    list segments;           /* oldest first */
+    size_t bytes;            /* in all segments */
+    list subs;               /* sub.stream_link: those that are live */
     int n_subs;
     int users;       /* subscriptions that hold it, live or not */
     list dirty_link; /* reactor.dirty_streams */
 } hub_stream;
 
-typedef enum sub_state {
-    SUB_ASKED,  /* the feed has not answered yet */
-    SUB_REPLAY, /* known; catching up from the log */
-    SUB_LIVE,   /* reads the stream */
-} sub_state;
+/* A topic that is published to: a stream for each form that has subscribers. */
+typedef struct hub_topic {
+    char *name;
+    hub_stream *streams[FORM_COUNT];
+    int n_streams;
+} hub_topic;
 
-typedef struct sub {
-    list ws_link;     /* ws.subs */
-    list stream_link; /* hub_stream.subs when live */
-    struct conn *c;
-    sub_state state;
-    uint64_t number; /* the listener's number at the feed, and "s<number>" to the client */
-    hub_stream *stream;
-    hub_segment *at; /* cursor, when live */
-    size_t offset;
-    char filter[FEED_FILTER_ID + 1];
-    char *topic;      /* owned */
-    char *key;        /* topic, operations and filter: to find a second one; owned */
-    char *request_id; /* JSON text of the subscribe message's id, until answered; owned */
-} sub;
+/* A stream, made where there is none, held until hub_release. NULL when memory is out. */
+hub_stream *hub_topic_stream(reactor *r, const char *topic, int form);
+hub_stream *hub_source_stream(reactor *r, uint64_t number);
+void hub_release(reactor *r, hub_stream *s);
 
-/* ---- subscribing (ws_subscribe.c parses the message) ---- */
-typedef struct sub_request {
-    const char *topic; /* "table:NAME" or "channel:NAME" */
-    op_set ops;
-    const char *where;
-    bool has_since;
-    int64_t since;
-    const char *log_id;
-} sub_request;
+/* New frames for a source's stream; nothing happens when nobody here follows it. */
+void hub_append(reactor *r, uint64_t number, const refbuf *frames, int64_t lsn);
+/* The same for a topic, in every form that it is followed in. Returns how many subscriptions. */
+int64_t hub_append_topic(reactor *r, const char *topic, publication *p);
 
-/* Checks, and answers now (channels) or when the feed has. False with e set when it is refused. */
-bool hub_subscribe(struct conn *c, const sub_request *s, const char *request_id, error *e);
-/* By the client's name of it; false when the connection has no such subscription. */
-bool hub_unsubscribe(struct conn *c, const char *subscription_id);
-/* Drops all subscriptions of a connection. */
-void hub_forget(struct conn *c);
-void hub_sub_name(const sub *s, char out[32]);
+/* Makes a subscription read its stream from here on. False when memory is out. */
+bool hub_join(struct sub *s);
+/* Goes on behind a segment (not the newest) without having read it. */
+void hub_skip(struct sub *s, const hub_segment *g);
+/* It reads no more; twice is harmless. */
+void hub_leave(struct sub *s);
+/* Queues what it has not read as a copy, and leaves: what follows on the connection comes after it.
+ */
+void hub_leave_rest(struct sub *s);
 
-/* ---- delivering ---- */
-void hub_on_feed(reactor *r, feed_msg *m);
-/* Writes what the cursors of one connection have not read; false: broken socket. */
+/* Writes what a subscription has not read, until the socket is full; false: broken socket. */
+bool hub_deliver_sub(struct sub *s);
+/* The same for all of a connection. */
 bool hub_deliver(struct conn *c);
 /* Subscriptions that the next hub_flush writes to. */
 int hub_waiting(const reactor *r);
 /* Writes the new frames of all dirty streams. */
 void hub_flush(reactor *r);
-
-/* Sends a message to a channel's subscribers, or (channel NULL) to every authenticated connection,
- * on all reactors. Takes over the reference to `frame`. `done` is called once, on the origin's
- * reactor, with the number reached; the connection may be CONN_DEAD by then. */
-void hub_publish(struct conn *origin, const char *channel, refbuf *frame,
-                 void (*done)(struct conn *c, void *arg, int64_t delivered), void *arg);
 
 void hub_init(reactor *r);
 void hub_destroy(reactor *r);

@@ -128,22 +128,23 @@ static bool put_json(json_writer *w, const char *key, const json_t *j)
     return true;
 }
 
-refbuf *params_broadcast_frame(const broadcast_request *b, error *e)
+void params_channel_topic(const char *channel, char out[TOPIC_ROOM])
 {
-    char topic[CHANNEL_MAX + 16] = "broadcast", stamp[CLOCK_RFC3339_LEN + 1];
-    buf text = BUF_INIT, frame = BUF_INIT;
+    snprintf(out, TOPIC_ROOM, "channel:%s", channel);
+}
+
+publication *params_broadcast(const broadcast_request *b, error *e)
+{
+    char topic[TOPIC_ROOM] = "broadcast", stamp[CLOCK_RFC3339_LEN + 1];
+    buf text = BUF_INIT;
     json_writer w;
     if (b->channel) {
         if (!params_check_channel(b->channel, e))
             return NULL;
-        snprintf(topic, sizeof topic, "channel:%s", b->channel);
+        params_channel_topic(b->channel, topic);
     }
     clock_rfc3339(clock_wall_us(), stamp);
     jw_init(&w, &text);
-    jw_begin_object(&w);
-    jw_key(&w, "type");
-    jw_str(&w, "event");
-    jw_key(&w, "payload");
     jw_begin_object(&w);
     jw_key(&w, "topic");
     jw_str(&w, topic);
@@ -159,12 +160,11 @@ refbuf *params_broadcast_frame(const broadcast_request *b, error *e)
     jw_key(&w, "sent_at");
     jw_str(&w, stamp);
     jw_end_object(&w);
-    jw_end_object(&w);
-    ws_frame_add(&frame, WS_TEXT, text.data, text.len);
-    refbuf *r = ok && !text.failed && !frame.failed ? refbuf_new(frame.data, frame.len) : NULL;
-    buf_free(&text);
-    buf_free(&frame);
-    if (!r)
+    publication *p = NULL;
+    if (!ok || text.failed)
         no_memory(e);
-    return r;
+    else
+        p = publication_new("event", text.data, text.len, e);
+    buf_free(&text);
+    return p;
 }

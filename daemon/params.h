@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "daemon/publication.h"
 #include "engine/engine.h"
 
 #define MAX_TIMEOUT_MS 86400000
@@ -32,9 +33,12 @@ typedef struct broadcast_request {
     json_t *metadata;
 } broadcast_request;
 
-/* The event frame of a broadcast, ready for any number of connections. NULL with e set when the
- * channel's name is not acceptable. */
-refbuf *params_broadcast_frame(const broadcast_request *b, error *e);
+/* The event of a broadcast, for any number of connections. NULL with e set when the channel's name
+ * is not acceptable. */
+publication *params_broadcast(const broadcast_request *b, error *e);
+enum { TOPIC_ROOM = 256 };
+/* The topic of a channel whose name is acceptable. */
+void params_channel_topic(const char *channel, char out[TOPIC_ROOM]);
 /* Channel names: 1 to 200 bytes, no control characters. */
 bool params_check_channel(const char *name, error *e);
 

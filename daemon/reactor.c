@@ -5,6 +5,7 @@
 #include "daemon/conn.h"
 #include "daemon/http.h"
 #include "daemon/hub.h"
+#include "daemon/hub_subs.h"
 #include "daemon/sockstat.h"
 #include "daemon/tls.h"
 #include "daemon/ws.h"

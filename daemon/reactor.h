@@ -67,8 +67,8 @@ typedef struct reactor {
     bool stopping;      /* no new connections or requests; leaves when the last conn is gone */
     int64_t stop_deadline_us;
     atomic_bool stop_wanted;                /* set by daemon, read by the reactor */
-    map topics;                             /* the hub's: channel topic -> hub_stream */
-    map streams_by_feed;                    /* the feed's number (8 bytes) -> hub_stream */
+    map topics;                             /* the hub's: name -> hub_topic */
+    map source_streams;                     /* a source's number (8 bytes) -> hub_stream */
     map subs;                               /* subscription number (8 bytes) -> sub */
     char scratch[LWS_PRE + FLUSH_MAX + 64]; /* to gather small frames into one write */
     lws_sorted_usec_list_t tick;

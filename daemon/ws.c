@@ -2,14 +2,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "daemon/hub.h"
+#include "daemon/hub_subs.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum {
     KEEP_RX = 4096,      /* a larger receive buffer is given back after its message */
-    COMPRESS_MIN = 1024, /* smaller messages are sent as they are */
     MAX_UNREAD = 262144, /* bytes of answers waiting at which no further messages are read */
 };
 
@@ -147,20 +146,33 @@ int ws_on_receive(conn *c, const char *p, size_t n)
 /* ---- writing -----------------------------------------------------------------------------------
  */
 
+/* Takes over `out`, finished frames. */
+static void queue_frames(conn *c, buf *out)
+{
+    refbuf *data = out->failed ? NULL : refbuf_new(out->data, out->len);
+    buf_free(out);
+    if (!data)
+        conn_kill(c);
+    else
+        conn_queue(c, data, NULL, 0);
+}
+
 void ws_send(conn *c, ws_opcode op, const char *message, size_t n)
 {
     buf out = BUF_INIT;
-    if (c->ws->deflate_bits && n >= COMPRESS_MIN)
+    if (c->ws->deflate_bits && n >= FORM_COMPRESS_MIN)
         ws_frame_add_deflated(&out, op, message, n, c->ws->deflate_bits);
     else
         ws_frame_add(&out, op, message, n);
-    refbuf *data = out.failed ? NULL : refbuf_new(out.data, out.len);
-    buf_free(&out);
-    if (!data) {
-        conn_kill(c);
-        return;
-    }
-    conn_queue(c, data, NULL, 0);
+    queue_frames(c, &out);
+}
+
+void ws_say(conn *c, const char *type, const char *json, size_t n)
+{
+    buf out = BUF_INIT;
+    form_write(&out, ws_form_of(c), &(form_message){.type = type, .json = json, .len = n});
+    if (out.len || out.failed)
+        queue_frames(c, &out);
 }
 
 void ws_say_closing(conn *c)

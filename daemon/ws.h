@@ -43,6 +43,13 @@ void ws_free(conn *c);
 
 /* Queues one message, compressed where that was negotiated and pays. */
 void ws_send(conn *c, ws_opcode op, const char *message, size_t n);
+/* The number of the form that the connection gets events in. */
+static inline int ws_form_of(const conn *c)
+{
+    return (int)c->ws->protocol->form + (c->ws->deflate_bits ? FORM_DEFLATED : 0);
+}
+/* Queues a message of this type and payload (JSON text) in the connection's form. */
+void ws_say(conn *c, const char *type, const char *json, size_t n);
 /* What the protocol says before a close. */
 void ws_say_closing(conn *c);
 

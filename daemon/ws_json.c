@@ -197,6 +197,7 @@ static void take_message(conn *c, bool binary, const char *text, size_t n)
 
 const ws_protocol ws_protocol_json = {
     .name = "rustydb.json.v1",
+    .form = FORM_JSON,
     .text = true,
     .opened = welcome,
     .message = take_message,

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "daemon/conn.h"
+#include "daemon/forms.h"
 #include "daemon/run.h"
 #include "json/writer.h"
 
@@ -29,6 +30,7 @@ typedef enum result_kind { RESULT_DONE, RESULT_AUTHENTICATED, RESULT_UNSUBSCRIBE
  * the request had none. Whoever keeps it copies it. */
 typedef struct ws_protocol {
     const char *name;  /* Sec-WebSocket-Protocol; NULL: of an endpoint */
+    ws_form form;      /* of events and published messages */
     bool text, binary; /* messages it takes; others end the connection with 1003 */
     bool needs_header; /* credentials must come with the upgrade, since no message carries them */
     void (*opened)(conn *c); /* NULL: nothing is said */

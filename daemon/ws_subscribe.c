@@ -1,6 +1,7 @@
 /* Requests about topics: subscribe, unsubscribe, publish. */
 #include "base/mem.h"
-#include "daemon/hub.h"
+#include "daemon/hub_publish.h"
+#include "daemon/hub_subs.h"
 #include "daemon/params.h"
 #include "daemon/ws.h"
 #include "daemon/ws_requests.h"
@@ -54,14 +55,14 @@ static bool read_since(json_t *since, const char *where, sub_request *s, char *l
 bool ws_request_subscribe(conn *c, const char *id, json_t *input, error *e)
 {
     char log_id[64];
+    const char *policy = NULL;
     json_t *ops = NULL, *since = NULL;
     sub_request s = {0};
     const char *where = c->ws->protocol->input;
     const json_field fields[] = {
-        {"topic", FIELD_STR, true, &s.topic, 0, 0},
-        {"ops", FIELD_ARRAY, false, &ops, 0, 0},
-        {"where", FIELD_STR, false, &s.where, 0, 0},
-        {"since", FIELD_ANY, false, &since, 0, 0},
+        {"topic", FIELD_STR, true, &s.topic, 0, 0},  {"ops", FIELD_ARRAY, false, &ops, 0, 0},
+        {"where", FIELD_STR, false, &s.where, 0, 0}, {"since", FIELD_ANY, false, &since, 0, 0},
+        {"policy", FIELD_STR, false, &policy, 0, 0},
     };
     if (!ws_request_read(c, input, fields, JSON_FIELDS(fields), e))
         return false;
@@ -69,6 +70,9 @@ bool ws_request_subscribe(conn *c, const char *id, json_t *input, error *e)
         return false;
     if (since && !json_is_null(since) && !read_since(since, where, &s, log_id, sizeof log_id, e))
         return false;
+    if (policy && !sub_parse_policy(policy, &s.policy))
+        return error_set(e, ERR_INVALID_MESSAGE,
+                         "%s.policy is not \"disconnect\", \"drop_oldest\" or \"replay\"", where);
     return hub_subscribe(c, &s, id, e);
 }
 
@@ -114,9 +118,11 @@ bool ws_request_publish(conn *c, const char *id, json_t *input, error *e)
     };
     if (!ws_request_read(c, input, fields, JSON_FIELDS(fields), e))
         return false;
-    refbuf *frame = params_broadcast_frame(&b, e);
-    if (!frame)
+    char topic[TOPIC_ROOM];
+    publication *p = params_broadcast(&b, e);
+    if (!p)
         return false;
-    hub_publish(c, b.channel, frame, published, id ? xstrdup(id) : NULL);
+    params_channel_topic(b.channel, topic);
+    hub_publish(c, topic, p, published, id ? xstrdup(id) : NULL);
     return true;
 }

@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "daemon/api/api.h"
-#include "daemon/hub.h"
+#include "daemon/hub_publish.h"
 #include "daemon/params.h"
 #include "json/read.h"
 
@@ -133,12 +133,17 @@ void api_ws_broadcast(request *q)
     };
     error e;
     json_t *root = json_read_text(http_body(q), &e);
-    refbuf *frame = root && json_read_object(root, fields, JSON_FIELDS(fields), &e)
-                        ? params_broadcast_frame(&b, &e)
-                        : NULL;
-    if (frame)
-        hub_publish(q->c, b.channel, frame, broadcast_done, b.channel ? xstrdup(b.channel) : NULL);
-    else
+    char topic[TOPIC_ROOM];
+    publication *p = root && json_read_object(root, fields, JSON_FIELDS(fields), &e)
+                         ? params_broadcast(&b, &e)
+                         : NULL;
+    if (!p) {
         http_reply_error(q, &e);
+    } else if (!b.channel) {
+        hub_publish(q->c, NULL, p, broadcast_done, NULL);
+    } else {
+        params_channel_topic(b.channel, topic);
+        hub_publish(q->c, topic, p, broadcast_done, xstrdup(b.channel));
+    }
     json_decref(root);
 }

@@ -102,15 +102,10 @@ bool event_text_make(event_text *t, const log_record *rec)
     buf_clear(&t->json);
     jw_init(&w, &t->json);
     jw_begin_object(&w);
-    jw_key(&w, "type");
-    jw_str(&w, rec->kind == LOG_DDL ? "system" : "event");
-    jw_key(&w, "payload");
-    jw_begin_object(&w);
     if (rec->kind == LOG_DDL)
         write_ddl(t, &w, rec);
     else
         write_change(t, &w, rec);
-    jw_end_object(&w);
     jw_end_object(&w);
     return !t->json.failed;
 }

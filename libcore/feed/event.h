@@ -1,4 +1,4 @@
-/* The text of a frame: a change record as the JSON message that subscribers get.
+/* The text of an event: a change record as the JSON payload that subscribers get.
  *
  * A text is made once per record and serves every stream of its table: what differs between them,
  * the filter's short id, goes in at a place that is remembered. The feed's thread. */
@@ -11,16 +11,16 @@
 #include "engine/engine.h"
 
 typedef struct event_text {
-    buf json;         /* the message without a filter */
+    buf json;         /* the payload without a filter */
     size_t filter_at; /* where the "filter" member goes */
 } event_text;
 
 #define EVENT_TEXT_INIT ((event_text){.json = BUF_INIT})
 
-/* A LOG_ROW record becomes an "event" message, a LOG_DDL record of a change, rename or drop a
- * "system" message. Replaces what was in `t`. False when memory is out. */
+/* The payload of an "event" (LOG_ROW) or of a "system" message (LOG_DDL of a change, rename or
+ * drop). Replaces what was in `t`. False when memory is out. */
 bool event_text_make(event_text *t, const log_record *rec);
-/* The message with this filter id (empty: none); it may use `scratch`, and lives until either is
+/* The payload with this filter id (empty: none); it may use `scratch`, and lives until either is
  * changed. NULL when memory is out. */
 const char *event_text_get(const event_text *t, const char *filter, buf *scratch, size_t *len);
 void event_text_free(event_text *t);

@@ -22,8 +22,8 @@ feed_msg *feed_msg_new(feed_msg_kind kind, const sub *s)
     m->kind = kind;
     if (s)
         m->sub = s->number;
-    if (s && s->stream)
-        m->stream = s->stream->id;
+    if (s && s->outlet)
+        m->stream = s->outlet->id;
     return m;
 }
 
@@ -257,6 +257,7 @@ static sub *sub_from(const feed_request *r)
     list_init(&s->link);
     s->listener = r->listener;
     s->number = r->sub;
+    s->form = r->form;
     s->ops = r->ops;
     s->has_since = r->has_since;
     s->since = r->since;
@@ -319,4 +320,19 @@ void feed_ack(feed *f, int listener, uint64_t number, size_t bytes)
     pthread_mutex_unlock(&f->lock);
     if (post)
         mailbox_post(&f->box, &s->mail);
+}
+
+static void source_unsubscribe(void *self, int listener, uint64_t number)
+{
+    feed_unsubscribe(self, listener, number);
+}
+
+static void source_ack(void *self, int listener, uint64_t number, size_t bytes)
+{
+    feed_ack(self, listener, number, bytes);
+}
+
+feed_source feed_as_source(feed *f)
+{
+    return (feed_source){source_unsubscribe, source_ack, f};
 }

@@ -1,10 +1,11 @@
 /* The change feed: follows the change log on a thread of its own, evaluates each distinct filter
  * once per event, and hands finished frames to the reactors ("listeners").
  *
- * A stream is a table together with a filter (operations and a WHERE expression). Subscribers of
- * the same stream share every frame. The feed answers a subscribe request, and from then on sends
- * the listener each frame of the stream, in lsn order; because answers and frames travel through
- * the same mailbox, an event can neither slip between them nor come twice.
+ * A stream is a table together with a filter (operations and a WHERE expression), written in one
+ * form (the bytes that one protocol wants). Subscribers of the same stream share every frame. The
+ * feed answers a subscribe request, and from then on sends the listener each frame of the stream,
+ * in lsn order; because answers and frames travel through the same mailbox, an event can neither
+ * slip between them nor come twice.
  *
  * A request with `since` is first caught up: its frames are read from the log in slices and come as
  * FEED_REPLAY for that subscription alone, with a window so that a slow reader costs no memory.
@@ -65,12 +66,35 @@ enum { FEED_TAG = 0x66656564 };
 
 void feed_msg_free(feed_msg *m);
 
+/* An event on its way into one form. */
+typedef struct feed_event {
+    const log_record *rec;
+    const char *filter; /* short id, "" without a filter */
+    const char *json;   /* the payload as a JSON object, where the form wants it, else NULL */
+    size_t len;
+} feed_event;
+
+/* A way to write events. The feed knows no protocol: whoever starts it says what forms there are.
+ */
+typedef struct feed_form {
+    bool wants_json; /* made once per record, however many forms and streams want it */
+    /* Appends the bytes that go on the wire; what fails shows in out->failed. Feed thread only. */
+    void (*render)(buf *out, int form, const feed_event *ev);
+} feed_form;
+
 typedef struct feed_config {
-    int slice; /* log records read at a time (catch-up and live) */
-    /* Turns one message text into the bytes that go on the wire, appended to out. Called on the
-     * feed thread only. (The daemon frames for WebSocket here; the feed knows no protocol.) */
-    void (*render)(buf *out, const char *json, size_t n);
+    int slice;              /* log records read at a time (catch-up and live) */
+    const feed_form *forms; /* requests name one by its index; must outlive the feed */
+    int n_forms;
 } feed_config;
+
+/* What a listener asks of whoever answered its subscription. There are more sources of frames than
+ * the feed; all of them speak in feed_msg. */
+typedef struct feed_source {
+    void (*unsubscribe)(void *self, int listener, uint64_t sub);
+    void (*ack)(void *self, int listener, uint64_t sub, size_t bytes);
+    void *self;
+} feed_source;
 
 /* Follows the log from its present head. NULL with e set when the log cannot be read. */
 feed *feed_start(engine *g, const feed_config *config, error *e);
@@ -90,6 +114,7 @@ int feed_add_listener(feed *f, mailbox *box);
 typedef struct feed_request {
     int listener;
     uint64_t sub; /* the listener's number, unique per listener and never used again */
+    int form;     /* index into feed_config.forms */
     const char *table;
     op_set ops;
     const char *where; /* NULL: none */
@@ -106,5 +131,8 @@ bool feed_subscribe(feed *f, const feed_request *r);
 void feed_unsubscribe(feed *f, int listener, uint64_t sub);
 /* `bytes` of FEED_REPLAY frames were written to the socket: the window opens. Any thread. */
 void feed_ack(feed *f, int listener, uint64_t sub, size_t bytes);
+
+/* The two above as a table; `self` is the feed. */
+feed_source feed_as_source(feed *f);
 
 #endif

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "feed/state.h"
 
-enum { FLUSH_BYTES = 262144 }; /* frames of a stream that wait, at most: then they are sent */
+enum { FLUSH_BYTES = 262144 }; /* frames of an outlet that wait, at most: then they are sent */
 
 typedef enum outcome { GO_ON, NO_MEMORY, GAP_AHEAD } outcome;
 
@@ -46,7 +46,7 @@ static bool note_failure(stream *s, const error *cause, int64_t lsn)
     return true;
 }
 
-/* Gives the record to one stream; the event's text is made when the first one wants it. */
+/* Gives the record to one stream. */
 static bool offer(feed *f, stream *s, const log_record *rec, bool *made)
 {
     error e;
@@ -61,10 +61,7 @@ static bool offer(feed *f, stream *s, const log_record *rec, bool *made)
     case FILTER_YES:
         break;
     }
-    if (!*made && !event_text_make(&f->event, rec))
-        return false;
-    *made = true;
-    return stream_add(f, s, rec);
+    return stream_add(f, s, rec, made);
 }
 
 /* Whether the stream still has to be given this record: an attempt that failed half way may have
@@ -90,16 +87,15 @@ static bool deliver_row(feed *f, topic *t, const log_record *rec)
 static bool deliver_ddl(feed *f, topic *t, const log_record *rec)
 {
     error e;
+    bool made = false;
     if (!event_is_told(rec))
         return true;
-    if (!event_text_make(&f->event, rec))
-        return false;
     list_each(it, &t->streams)
     {
         stream *s = list_entry(it, stream, link);
         if (!is_open(s, rec))
             continue;
-        if (!stream_add(f, s, rec))
+        if (!stream_add(f, s, rec, &made))
             return false;
         error_clear(&e);
         if (rec->op == OP_ALTER && !stream_compile(f, s, &s->live, rec->shape, &e) &&
@@ -121,9 +117,8 @@ static bool end_streams(feed *f, topic *t, const log_record *rec)
         stream *s = list_entry(it, stream, link);
         if (!gone && !s->failed)
             continue;
-        if (!stream_flush(f, s))
+        if (!stream_finish(f, s, rec))
             return false;
-        s->done_lsn = rec->lsn;
         if (!stream_end_live(f, s, gone ? &why : s->why))
             return false;
         s->failed = false;
@@ -149,8 +144,8 @@ static bool flush_large(feed *f)
 {
     list_each_safe(it, &f->dirty)
     {
-        stream *s = list_entry(it, stream, dirty);
-        if (s->pending.len >= FLUSH_BYTES && !stream_flush(f, s))
+        outlet *o = list_entry(it, outlet, dirty);
+        if (o->pending.len >= FLUSH_BYTES && !outlet_flush(f, o))
             return false;
     }
     return true;
@@ -262,7 +257,7 @@ static bool read_slice(feed *f, int64_t until_us)
         f->has_more = false;
     if (slice.result == GAP_AHEAD && !end_all(f, slice.next))
         slice.result = NO_MEMORY;
-    if (n < 0 || slice.result == NO_MEMORY || !streams_flush(f)) {
+    if (n < 0 || slice.result == NO_MEMORY || !outlets_flush(f)) {
         feed_back_off(f, "following the change log", e.code == ERR_NONE ? NULL : &e);
         return false;
     }
@@ -271,7 +266,7 @@ static bool read_slice(feed *f, int64_t until_us)
 
 void live_run(feed *f, int64_t until_us)
 {
-    if (!streams_flush(f)) {
+    if (!outlets_flush(f)) {
         feed_back_off(f, "sending events", NULL);
         return;
     }

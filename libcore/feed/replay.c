@@ -23,7 +23,8 @@ typedef struct replay_slice {
 static bool add_frame(replay_slice *slice, const log_record *rec)
 {
     feed *f = slice->f;
-    if (!event_text_make(&f->event, rec) || !stream_render(f, slice->s->stream, &f->replay)) {
+    bool made = false;
+    if (!outlet_render(f, slice->s->outlet, rec, &made, &f->replay)) {
         slice->result = NO_MEMORY;
         return false;
     }
@@ -34,7 +35,7 @@ static bool add_frame(replay_slice *slice, const log_record *rec)
 
 static bool replay_row(replay_slice *slice, const log_record *rec)
 {
-    stream *st = slice->s->stream;
+    stream *st = slice->s->outlet->stream;
     error e;
     error_clear(&e);
     switch (stream_wants(slice->f, st, &st->past, rec, &e)) {
@@ -76,7 +77,7 @@ static bool on_record(void *arg, const log_record *rec)
         slice->result = ENDED;
         return false;
     }
-    if (strcmp(rec->shape->table, s->stream->topic->table) == 0 &&
+    if (strcmp(rec->shape->table, s->outlet->stream->topic->table) == 0 &&
         !(rec->kind == LOG_DDL ? replay_ddl(slice, rec) : replay_row(slice, rec)))
         return false;
     s->at = rec->lsn;

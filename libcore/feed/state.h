@@ -2,7 +2,8 @@
  *
  *   feed.c     the thread and the functions that others call
  *   subs.c     subscriptions: admitted, moved between states, ended
- *   streams.c  tables and filters that somebody follows, and the frames that wait for sending
+ *   streams.c  tables and filters that somebody follows
+ *   outlets.c  streams in one form, and the frames that wait for sending
  *   live.c     follows the log at its head and feeds the streams
  *   replay.c   catches subscriptions up that asked for the past
  *
@@ -33,17 +34,29 @@ typedef struct topic {
 
 /* A table with a filter. */
 typedef struct stream {
-    uint64_t id;
     topic *topic;
-    list link;  /* topic->streams */
-    list dirty; /* feed->dirty while frames are pending */
-    list idle;  /* feed->idle while it has no subscriptions: freed at the end of the round */
+    list link;    /* topic->streams */
+    list idle;    /* feed->idle while it has no subscriptions: freed at the end of the round */
+    list outlets; /* one per form that somebody asked for */
     op_set ops;
     char *where; /* as its first subscriber wrote it; NULL: every row */
     char *key;   /* the filter in its normal form: equal keys are equal filters */
     char filter_id[FEED_FILTER_ID + 1];
     filter *live, *past; /* `where` for the table's present shape, and for one met in replay */
     int subs;            /* subscriptions in any state */
+    int n_live;          /* live ones, of all outlets */
+    int64_t done_lsn;    /* the record at hand, once every outlet has sent up to it */
+    bool failed;         /* its filter failed on the record at hand: `why` */
+    error *why;
+} stream;
+
+/* A stream in one form: the listeners know it by `id`. It lives as long as its stream. */
+typedef struct outlet {
+    uint64_t id;
+    stream *stream;
+    int form;
+    list link;  /* stream->outlets */
+    list dirty; /* feed->dirty while frames are pending */
     list live_subs;
     int n_live;
     int live_at[FEED_MAX_LISTENERS]; /* how many of them each listener has */
@@ -56,9 +69,7 @@ typedef struct stream {
     int mark_events;
     int64_t mark_last;
     int64_t done_lsn; /* the record at hand, once what is pending was sent up to it */
-    bool failed;      /* its filter failed on the record at hand: `why` */
-    error *why;
-} stream;
+} outlet;
 
 typedef enum sub_state {
     SUB_NEW,    /* in the mailbox */
@@ -81,6 +92,7 @@ typedef struct sub {
     /* set by feed_subscribe */
     int listener;
     uint64_t number;
+    int form;
     char *table, *where; /* until it is admitted */
     op_set ops;
     bool has_since;
@@ -89,8 +101,8 @@ typedef struct sub {
     feed_msg *answer; /* FEED_SUBSCRIBED or FEED_REFUSED, until it is sent */
     /* the feed's */
     sub_state state;
-    list link; /* feed->ahead, behind or full, or stream->live_subs */
-    stream *stream;
+    list link; /* feed->ahead, behind or full, or outlet->live_subs */
+    outlet *outlet;
     int64_t at;       /* everything up to this lsn has been sent or did not match */
     int64_t known_at; /* head of the log when it was admitted: what came before is history */
     size_t unacked;   /* bytes of replay under way */
@@ -115,9 +127,10 @@ struct feed {
     bool has_more; /* the log may go on behind `at` */
     int n_live;    /* live subscriptions of all streams */
     map topics;    /* table -> topic */
-    list dirty, idle;
+    list dirty;    /* outlets */
+    list idle;     /* streams */
     list ahead, behind, full;
-    uint64_t last_stream;
+    uint64_t last_outlet;
     event_text event;
     buf scratch, replay;
     int64_t retry_at,
@@ -143,14 +156,29 @@ stream *stream_get(feed *f, const table_shape *shape, op_set ops, const char *wh
 bool stream_compile(feed *f, stream *s, filter **slot, const table_shape *shape, error *e);
 /* Whether the record is for the stream's subscribers. FILTER_FAILED: e says why. */
 filter_verdict stream_wants(feed *f, stream *s, filter **slot, const log_record *rec, error *e);
-/* Appends the frame of f->event to out. False when memory is out; out is then as before. */
-bool stream_render(feed *f, const stream *s, buf *out);
-/* Adds f->event, made from rec, to what is pending; and takes it back. */
-bool stream_add(feed *f, stream *s, const log_record *rec);
+/* The same on the way to all its outlets: adds the record, made into text by f->event where a form
+ * wants that (*made says whether it is there), to what is pending in each that has live
+ * subscriptions; and takes it back. */
+bool stream_add(feed *f, stream *s, const log_record *rec, bool *made);
 void stream_take_back(stream *s, const log_record *rec);
+/* Sends what is pending in all outlets, each once for this record. */
+bool stream_finish(feed *f, stream *s, const log_record *rec);
+
+/* ---- outlets.c --------------------------------------------------------------------------------
+ */
+
+/* A stream's outlet for a form, made where there is none; NULL when memory is out. */
+outlet *outlet_get(feed *f, stream *s, int form);
+void outlet_free(outlet *o);
+/* Appends the frame of a record to out; f->event is made first where *made says that it is not
+ * there. False when memory is out; out is then as before. */
+bool outlet_render(feed *f, const outlet *o, const log_record *rec, bool *made, buf *out);
+bool outlet_add(feed *f, outlet *o, const log_record *rec, bool *made);
+void outlet_take_back(outlet *o, const log_record *rec);
 /* Sends what is pending. False when memory is out: then nothing was sent and it stays. */
-bool stream_flush(feed *f, stream *s);
-bool streams_flush(feed *f);
+bool outlet_flush(feed *f, outlet *o);
+bool outlets_flush(feed *f);
+
 void streams_free_idle(feed *f);
 void streams_free_all(feed *f);
 

@@ -6,8 +6,6 @@
 #include "feed/state.h"
 #include "feed/where.h"
 
-enum { KEEP_PENDING = 16384 }; /* bytes of buffer that a stream keeps between slices */
-
 static bool no_memory(error *e)
 {
     return error_set(e, ERR_INTERNAL_ERROR, "out of memory");
@@ -113,12 +111,11 @@ filter_verdict stream_wants(feed *f, stream *s, filter **slot, const log_record 
 
 static void stream_free(stream *s)
 {
+    list_each_safe(it, &s->outlets) outlet_free(list_entry(it, outlet, link));
     filter_free(s->live);
     filter_free(s->past);
     list_unlink(&s->link);
-    list_unlink(&s->dirty);
     list_unlink(&s->idle);
-    buf_free(&s->pending);
     mem_free(s->why);
     mem_free(s->where);
     mem_free(s->key);
@@ -131,10 +128,8 @@ static stream *stream_make(feed *f, topic *t, op_set ops, const char *where, con
     if (!s)
         return NULL;
     list_init(&s->link);
-    list_init(&s->dirty);
     list_init(&s->idle);
-    list_init(&s->live_subs);
-    s->id = ++f->last_stream;
+    list_init(&s->outlets);
     s->topic = t;
     s->ops = ops;
     s->key = mem_strndup(key, strlen(key));
@@ -193,6 +188,16 @@ void streams_free_idle(feed *f)
     }
 }
 
+static void free_live_subs(stream *s)
+{
+    list *item;
+    list_each(it, &s->outlets)
+    {
+        while ((item = list_pop(&list_entry(it, outlet, link)->live_subs)))
+            sub_free(list_entry(item, sub, link));
+    }
+}
+
 void streams_free_all(feed *f)
 {
     size_t at = 0;
@@ -201,8 +206,7 @@ void streams_free_all(feed *f)
         list *item;
         while ((item = list_pop(&t->streams))) {
             stream *s = list_entry(item, stream, link);
-            while ((item = list_pop(&s->live_subs)))
-                sub_free(list_entry(item, sub, link));
+            free_live_subs(s);
             stream_free(s);
         }
         mem_free(t->table);
@@ -210,107 +214,34 @@ void streams_free_all(feed *f)
     }
 }
 
-/* ---- frames -----------------------------------------------------------------------------------
+/* ---- a record ---------------------------------------------------------------------------------
  */
 
-bool stream_render(feed *f, const stream *s, buf *out)
+bool stream_add(feed *f, stream *s, const log_record *rec, bool *made)
 {
-    size_t before = out->len, len;
-    const char *json = event_text_get(&f->event, s->filter_id, &f->scratch, &len);
-    if (!json)
-        return false;
-    f->config.render(out, json, len);
-    if (!out->failed)
-        return true;
-    out->len = before;
-    out->failed = false;
-    return false;
-}
-
-bool stream_add(feed *f, stream *s, const log_record *rec)
-{
-    s->mark_lsn = rec->lsn;
-    s->mark_len = s->pending.len;
-    s->mark_events = s->pending_events;
-    s->mark_last = s->pending_lsn;
-    if (!stream_render(f, s, &s->pending))
-        return false;
-    s->pending_events++;
-    s->pending_lsn = rec->lsn;
-    if (list_empty(&s->dirty))
-        list_append(&f->dirty, &s->dirty);
+    list_each(it, &s->outlets)
+    {
+        outlet *o = list_entry(it, outlet, link);
+        if (o->n_live && o->done_lsn != rec->lsn && !outlet_add(f, o, rec, made))
+            return false;
+    }
     return true;
 }
 
 void stream_take_back(stream *s, const log_record *rec)
 {
-    if (s->mark_lsn != rec->lsn)
-        return;
-    s->mark_lsn = 0;
-    s->pending.len = s->mark_len;
-    s->pending_events = s->mark_events;
-    s->pending_lsn = s->mark_last;
-    if (s->pending.len == 0)
-        list_unlink(&s->dirty);
+    list_each(it, &s->outlets) outlet_take_back(list_entry(it, outlet, link), rec);
 }
 
-/* One message for each listener that follows the stream, all sharing the frames. */
-static bool make_messages(const stream *s, list *out)
+bool stream_finish(feed *f, stream *s, const log_record *rec)
 {
-    refbuf *frames = refbuf_new(s->pending.data, s->pending.len);
-    bool ok = frames != NULL;
-    for (int i = 0; ok && i < FEED_MAX_LISTENERS; i++) {
-        if (!s->live_at[i])
-            continue;
-        feed_msg *m = feed_msg_new(FEED_FRAMES, NULL);
-        if (!m) {
-            ok = false;
-            break;
-        }
-        m->stream = s->id;
-        m->sub = (uint64_t)i; /* the listener, until it is posted */
-        m->lsn = s->pending_lsn;
-        m->events = s->pending_events;
-        m->frames = refbuf_ref(frames);
-        list_append(out, &m->link);
-    }
-    refbuf_unref(frames);
-    return ok;
-}
-
-bool stream_flush(feed *f, stream *s)
-{
-    list messages, *item;
-    list_init(&messages);
-    if (list_empty(&s->dirty))
-        return true;
-    bool ok = make_messages(s, &messages);
-    while ((item = list_pop(&messages))) {
-        feed_msg *m = list_entry(item, feed_msg, link);
-        if (!ok) {
-            feed_msg_free(m);
-            continue;
-        }
-        int listener = (int)m->sub;
-        m->sub = 0;
-        feed_post(f, listener, m);
-    }
-    if (!ok)
-        return false;
-    list_unlink(&s->dirty);
-    buf_clear(&s->pending);
-    if (s->pending.cap > KEEP_PENDING)
-        buf_free(&s->pending);
-    s->pending_events = 0;
-    s->mark_lsn = 0;
-    return true;
-}
-
-bool streams_flush(feed *f)
-{
-    while (!list_empty(&f->dirty)) {
-        if (!stream_flush(f, list_entry(f->dirty.next, stream, dirty)))
+    list_each(it, &s->outlets)
+    {
+        outlet *o = list_entry(it, outlet, link);
+        if (!outlet_flush(f, o))
             return false;
+        o->done_lsn = rec->lsn;
     }
+    s->done_lsn = rec->lsn;
     return true;
 }

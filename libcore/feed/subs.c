@@ -21,11 +21,13 @@ void sub_free(sub *s)
 /* The one place where a subscription changes its state. */
 static void move(feed *f, sub *s, sub_state to)
 {
-    stream *st = s->stream;
-    if (s->state == SUB_LIVE) {
-        st->n_live--;
-        st->live_at[s->listener]--;
-        f->n_live--;
+    outlet *o = s->outlet;
+    int n = s->state == SUB_LIVE ? -1 : to == SUB_LIVE ? 1 : 0;
+    if (n) {
+        o->live_at[s->listener] += n;
+        o->n_live += n;
+        o->stream->n_live += n;
+        f->n_live += n;
     }
     list_unlink(&s->link);
     s->state = to;
@@ -40,10 +42,7 @@ static void move(feed *f, sub *s, sub_state to)
         list_append(&f->full, &s->link);
         break;
     case SUB_LIVE:
-        list_append(&st->live_subs, &s->link);
-        st->n_live++;
-        st->live_at[s->listener]++;
-        f->n_live++;
+        list_append(&o->live_subs, &s->link);
         break;
     case SUB_NEW:
     case SUB_OVER:
@@ -59,9 +58,9 @@ static void forget(feed *f, sub *s)
         uint64_t listener, number;
     } key = {(uint64_t)s->listener, s->number};
     move(f, s, SUB_OVER);
-    if (s->stream && --s->stream->subs == 0)
-        list_append(&f->idle, &s->stream->idle);
-    s->stream = NULL;
+    if (s->outlet && --s->outlet->stream->subs == 0)
+        list_append(&f->idle, &s->outlet->stream->idle);
+    s->outlet = NULL;
     pthread_mutex_lock(&f->lock);
     map_take(&f->subs, (const char *)&key, sizeof key);
     bool queued = s->queued;
@@ -85,7 +84,7 @@ void sub_place(feed *f, sub *s)
 {
     if (s->at < f->at)
         move(f, s, s->unacked < FEED_REPLAY_WINDOW ? SUB_BEHIND : SUB_FULL);
-    else if (s->at > f->at || !list_empty(&s->stream->dirty) || !join(f, s))
+    else if (s->at > f->at || !list_empty(&s->outlet->dirty) || !join(f, s))
         move(f, s, SUB_AHEAD);
     if (s->state == SUB_AHEAD)
         f->has_more = true;
@@ -122,11 +121,15 @@ bool sub_end(feed *f, sub *s, const error *why)
 
 bool stream_end_live(feed *f, stream *s, const error *why)
 {
-    if (!stream_flush(f, s))
-        return false;
-    while (!list_empty(&s->live_subs)) {
-        if (!sub_end(f, list_entry(s->live_subs.next, sub, link), why))
+    list_each(it, &s->outlets)
+    {
+        outlet *o = list_entry(it, outlet, link);
+        if (!outlet_flush(f, o))
             return false;
+        while (!list_empty(&o->live_subs)) {
+            if (!sub_end(f, list_entry(o->live_subs.next, sub, link), why))
+                return false;
+        }
     }
     return true;
 }
@@ -205,11 +208,14 @@ static bool admit(feed *f, sub *s, log_bounds *b, error *e)
     s->answer->table = mem_strndup(shape->table, strlen(shape->table));
     if (!s->answer->table)
         return error_set(e, ERR_INTERNAL_ERROR, "out of memory");
-    s->stream = stream_get(f, shape, s->ops ? s->ops : ALL_OPS, s->where, e);
-    if (!s->stream)
+    stream *st = stream_get(f, shape, s->ops ? s->ops : ALL_OPS, s->where, e);
+    if (!st)
         return false;
-    s->stream->subs++;
-    list_unlink(&s->stream->idle);
+    s->outlet = outlet_get(f, st, s->form);
+    if (!s->outlet)
+        return error_set(e, ERR_INTERNAL_ERROR, "out of memory");
+    st->subs++;
+    list_unlink(&st->idle);
     s->known_at = b->head;
     s->at = !s->has_since ? b->head : s->since > 0 ? s->since : b->oldest - 1;
     return true;
@@ -233,9 +239,9 @@ static void subscribe(feed *f, sub *s)
         return;
     }
     m->kind = FEED_SUBSCRIBED;
-    m->stream = s->stream->id;
+    m->stream = s->outlet->id;
     m->lsn = bounds.head;
-    memcpy(m->filter, s->stream->filter_id, sizeof m->filter);
+    memcpy(m->filter, s->outlet->stream->filter_id, sizeof m->filter);
     memcpy(m->log_id, bounds.log_id, sizeof m->log_id);
     post_answer(f, s);
     mem_free(s->table);

@@ -35,11 +35,14 @@ typedef struct listener {
 } listener;
 
 /* The wire format of these tests: a line per message. */
-static void render_line(buf *out, const char *json, size_t n)
+static void render_line(buf *out, int form, const feed_event *ev)
 {
-    buf_add(out, json, n);
-    buf_addc(out, '\n');
+    buf_addf(out, "{\"type\":\"%s\",\"payload\":", ev->rec->kind == LOG_DDL ? "system" : "event");
+    buf_add(out, ev->json, ev->len);
+    buf_adds(out, form ? "}*\n" : "}\n");
 }
+
+static const feed_form line_forms[] = {{true, render_line}, {true, render_line}};
 
 static void listener_start(listener *l, feed *f)
 {

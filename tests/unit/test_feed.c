@@ -36,7 +36,7 @@ static void open_world(world *w, int slice, int64_t log_max_events)
     w->x.cfg.synchronous_full = false; /* the disk is not what is tested */
     w->x.cfg.log_max_events = log_max_events;
     fx_open(&w->x);
-    feed_config config = {.slice = slice, .render = render_line};
+    feed_config config = {.slice = slice, .forms = line_forms, .n_forms = 2};
     error e;
     feed *f = feed_start(w->x.g, &config, &e);
     if (!f)

@@ -183,7 +183,7 @@ static log_reader script_reader = {.ops = &script_ops};
 
 static feed *start(int slice)
 {
-    feed_config config = {.slice = slice, .render = render_line};
+    feed_config config = {.slice = slice, .forms = line_forms, .n_forms = 2};
     error e;
     feed *f = feed_start(&script_engine, &config, &e);
     assert_non_null(f);

@@ -1,0 +1,454 @@
+#include "daemon/hub_subs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/conn.h"
+#include "daemon/params.h"
+#include "daemon/ws.h"
+#include "json/writer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+void hub_sub_name(const sub *s, char out[32])
+{
+    snprintf(out, 32, "s%" PRIu64, s->id);
+}
+
+bool sub_parse_policy(const char *name, sub_policy *to)
+{
+    static const char *const names[] = {
+        [POLICY_DISCONNECT] = "disconnect",
+        [POLICY_DROP_OLDEST] = "drop_oldest",
+        [POLICY_REPLAY] = "replay",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i], name) == 0) {
+            *to = (sub_policy)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint64_t next_number(void)
+{
+    static atomic_uint_fast64_t numbers;
+    return atomic_fetch_add(&numbers, 1) + 1;
+}
+
+static bool no_memory(error *e)
+{
+    return error_set(e, ERR_INTERNAL_ERROR, "out of memory");
+}
+
+/* ---- life --------------------------------------------------------------------------------------
+ */
+
+static sub *by_number(reactor *r, uint64_t number)
+{
+    return map_get(&r->subs, (const char *)&number, sizeof number);
+}
+
+static bool enlist(sub *s)
+{
+    return map_put(&s->c->r->subs, (const char *)&s->number, sizeof s->number, s, NULL);
+}
+
+static void free_ask(feed_request *ask)
+{
+    if (!ask)
+        return;
+    mem_free((char *)(uintptr_t)ask->table);
+    mem_free((char *)(uintptr_t)ask->where);
+    mem_free(ask);
+}
+
+static void sub_free(sub *s)
+{
+    reactor *r = s->c->r;
+    map_take(&r->subs, (const char *)&s->number, sizeof s->number);
+    list_unlink(&s->ws_link);
+    hub_leave(s);
+    if (s->stream)
+        hub_release(r, s->stream);
+    s->c->ws->n_subs--;
+    STAT_ADD(r->stats.subscriptions, -1);
+    free_ask(s->ask);
+    mem_free(s->topic);
+    mem_free(s->key);
+    mem_free(s->request_id);
+    mem_free(s);
+}
+
+static void drop(sub *s)
+{
+    if (s->source)
+        s->source->unsubscribe(s->source->self, s->c->r->listener, s->number);
+    sub_free(s);
+}
+
+void hub_forget(conn *c)
+{
+    list_each_safe(it, &c->ws->subs) drop(list_entry(it, sub, ws_link));
+}
+
+bool hub_unsubscribe(conn *c, const char *id)
+{
+    char name[32];
+    list_each_safe(it, &c->ws->subs)
+    {
+        sub *s = list_entry(it, sub, ws_link);
+        hub_sub_name(s, name);
+        if (strcmp(name, id) == 0) {
+            drop(s);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool set_conflict(error *e)
+{
+    return error_set(e, ERR_CONFLICT,
+                     "this connection has a subscription to this topic and filter");
+}
+
+static bool check_new(conn *c, const char *key, error *e)
+{
+    int64_t limit = daemon_config(c->r->d)->max_subscriptions;
+    if (c->ws->n_subs >= limit)
+        return error_set(e, ERR_SUBSCRIPTION_LIMIT, "a connection may have %lld subscriptions",
+                         (long long)limit);
+    list_each(it, &c->ws->subs)
+    {
+        if (strcmp(list_entry(it, sub, ws_link)->key, key) == 0)
+            return set_conflict(e);
+    }
+    return true;
+}
+
+static sub *sub_new(conn *c, const sub_request *q, const char *request_id, error *e)
+{
+    buf key = BUF_INIT;
+    buf_addf(&key, "%s\n%u\n%s", q->topic, q->ops, q->where ? q->where : "");
+    if (!check_new(c, buf_cstr(&key), e)) {
+        buf_free(&key);
+        return NULL;
+    }
+    sub *s = xalloc(sizeof *s);
+    s->c = c;
+    s->id = s->number = next_number();
+    s->policy = q->policy;
+    s->topic = xstrdup(q->topic);
+    s->key = xstrdup(buf_cstr(&key));
+    buf_free(&key);
+    s->request_id = request_id ? xstrdup(request_id) : NULL;
+    list_init(&s->stream_link);
+    list_append(&c->ws->subs, &s->ws_link);
+    c->ws->n_subs++;
+    STAT_ADD(c->r->stats.subscriptions, 1);
+    if (!enlist(s)) {
+        sub_free(s);
+        no_memory(e);
+        return NULL;
+    }
+    return s;
+}
+
+/* ---- asking ------------------------------------------------------------------------------------
+ */
+
+static void say_subscribed(sub *s, const feed_msg *m)
+{
+    char name[32];
+    hub_sub_name(s, name);
+    const sub_info info = {
+        .subscription_id = name,
+        .topic = s->topic,
+        .filter = s->filter[0] ? s->filter : NULL,
+        .log_id = m ? m->log_id : NULL,
+        .lsn = m ? m->lsn : 0,
+    };
+    s->c->ws->protocol->subscribed(s->c, s->request_id, &info);
+    mem_free(s->request_id);
+    s->request_id = NULL;
+}
+
+static bool subscribe_channel(conn *c, const sub_request *q, const char *request_id, error *e)
+{
+    if (q->where || q->ops || q->has_since || q->policy == POLICY_REPLAY)
+        return error_set(e, ERR_INVALID_MESSAGE,
+                         "a channel is live only: it takes no where, ops, since or policy replay");
+    if (!params_check_channel(q->topic + strlen("channel:"), e))
+        return false;
+    sub *s = sub_new(c, q, request_id, e);
+    if (!s)
+        return false;
+    s->stream = hub_topic_stream(c->r, q->topic, ws_form_of(c));
+    if (!s->stream || !hub_join(s)) {
+        sub_free(s);
+        return no_memory(e);
+    }
+    s->state = SUB_LIVE;
+    say_subscribed(s, NULL);
+    return true;
+}
+
+/* Kept for the day on which the subscriber falls behind. */
+static feed_request *keep_ask(const feed_request *q)
+{
+    feed_request *mine = xalloc(sizeof *mine);
+    *mine = *q;
+    mine->table = xstrdup(q->table);
+    mine->where = q->where ? xstrdup(q->where) : NULL;
+    mine->log_id = NULL;
+    return mine;
+}
+
+static bool subscribe_table(conn *c, const sub_request *q, const char *request_id, error *e)
+{
+    sub *s = sub_new(c, q, request_id, e);
+    if (!s)
+        return false;
+    const feed_request f = {
+        .listener = c->r->listener,
+        .sub = s->number,
+        .form = ws_form_of(c),
+        .table = q->topic + strlen("table:"),
+        .ops = q->ops,
+        .where = q->where,
+        .has_since = q->has_since,
+        .since = q->since,
+        .log_id = q->log_id,
+    };
+    s->source = &c->r->d->tables;
+    if (q->policy == POLICY_REPLAY)
+        s->ask = keep_ask(&f);
+    if (feed_subscribe(c->r->d->feed, &f))
+        return true;
+    sub_free(s);
+    return no_memory(e);
+}
+
+bool hub_subscribe(conn *c, const sub_request *q, const char *request_id, error *e)
+{
+    if (strncmp(q->topic, "channel:", 8) == 0)
+        return subscribe_channel(c, q, request_id, e);
+    if (strncmp(q->topic, "table:", 6) == 0)
+        return subscribe_table(c, q, request_id, e);
+    error_set(e, ERR_INVALID_MESSAGE, "there is no topic '%.100s'", q->topic);
+    return error_hint(e, "Topics are table:NAME and channel:NAME.");
+}
+
+/* ---- falling behind ----------------------------------------------------------------------------
+ */
+
+void sub_cut_off(sub *s)
+{
+    conn *c = s->c;
+    log_info("slow_consumer", "connection %s fell behind on %s and is closed", c->ws->id, s->topic);
+    STAT_ADD(c->r->stats.slow_consumers, 1);
+    hub_leave(s);
+    conn_end(c, 1013, "SLOW_CONSUMER: events came faster than they were read");
+}
+
+/* Asks the log for what it has not read; its stream follows behind that. */
+static void resume(sub *s)
+{
+    reactor *r = s->c->r;
+    s->source->unsubscribe(s->source->self, r->listener, s->number);
+    map_take(&r->subs, (const char *)&s->number, sizeof s->number);
+    hub_leave(s);
+    s->number = next_number();
+    s->state = SUB_RESUMING;
+    s->ask->sub = s->number;
+    s->ask->has_since = true;
+    s->ask->since = s->lsn;
+    if (!enlist(s) || !feed_subscribe(r->d->feed, s->ask))
+        sub_cut_off(s);
+}
+
+void sub_fell_behind(sub *s, const hub_segment *oldest)
+{
+    switch (s->policy) {
+    case POLICY_DISCONNECT:
+        sub_cut_off(s);
+        return;
+    case POLICY_DROP_OLDEST:
+        s->lost = true;
+        s->lost_to = oldest->last_lsn;
+        STAT_ADD(s->c->r->stats.slow_consumers, 1);
+        hub_skip(s, oldest);
+        return;
+    case POLICY_REPLAY:
+        STAT_ADD(s->c->r->stats.slow_consumers, 1);
+        resume(s);
+        return;
+    }
+}
+
+bool sub_tell_loss(sub *s)
+{
+    char name[32];
+    buf json = BUF_INIT;
+    json_writer w;
+    s->lost = false;
+    hub_sub_name(s, name);
+    jw_init(&w, &json);
+    jw_begin_object(&w);
+    jw_key(&w, "code");
+    jw_str(&w, error_describe(ERR_GAP)->name);
+    jw_key(&w, "message");
+    jw_str(&w, "messages came faster than they were read; some were left out");
+    jw_key(&w, "subscription_id");
+    jw_str(&w, name);
+    if (s->lost_to) {
+        jw_key(&w, "from");
+        jw_int(&w, s->lsn + 1);
+        jw_key(&w, "to");
+        jw_int(&w, s->lost_to);
+    }
+    jw_key(&w, "continues");
+    jw_bool(&w, true);
+    jw_end_object(&w);
+    ws_say(s->c, "error", json.data, json.len);
+    buf_free(&json);
+    return conn_flush(s->c);
+}
+
+/* ---- the sources' messages ---------------------------------------------------------------------
+ */
+
+static void on_refused(sub *s, const feed_msg *m)
+{
+    char name[32];
+    conn *c = s->c;
+    hub_sub_name(s, name);
+    c->ws->protocol->failed(c, s->request_id, &m->err, s->state == SUB_ASKED ? NULL : name);
+    sub_free(s);
+}
+
+/* Frames that were written before the end must be read before it is told. */
+static void on_ended(sub *s, const feed_msg *m)
+{
+    if (s->state == SUB_LIVE && !s->c->blocked && s->c->state == CONN_WS &&
+        (!conn_flush(s->c) || !hub_deliver_sub(s))) {
+        conn_kill(s->c);
+        return;
+    }
+    hub_leave_rest(s); /* a slow reader's: it travels with the end */
+    on_refused(s, m);
+}
+
+/* The source knows which requests come to the same stream, however they spell table and filter. */
+static bool has_stream_already(const sub *s)
+{
+    list_each(it, &s->c->ws->subs)
+    {
+        const sub *other = list_entry(it, sub, ws_link);
+        if (other != s && other->stream == s->stream)
+            return true;
+    }
+    return false;
+}
+
+/* The topic as its events have it, however the request spelled the table. */
+static void set_topic(sub *s, const char *table)
+{
+    buf topic = BUF_INIT;
+    buf_addf(&topic, "table:%s", table);
+    mem_free(s->topic);
+    s->topic = xstrdup(buf_cstr(&topic));
+    buf_free(&topic);
+}
+
+/* The stream may be another one than before: its table was made anew, or nobody else held it. */
+static bool take_stream(reactor *r, sub *s, uint64_t number)
+{
+    if (s->stream)
+        hub_release(r, s->stream);
+    s->stream = hub_source_stream(r, number);
+    return s->stream != NULL;
+}
+
+static void on_subscribed(reactor *r, sub *s, feed_msg *m)
+{
+    bool anew = s->state == SUB_ASKED;
+    if (!take_stream(r, s, m->stream)) {
+        conn_kill(s->c);
+        return;
+    }
+    if (anew && has_stream_already(s)) {
+        s->source->unsubscribe(s->source->self, r->listener, s->number);
+        set_conflict(&m->err);
+        on_refused(s, m);
+        return;
+    }
+    s->state = SUB_REPLAY;
+    if (!anew)
+        return;
+    set_topic(s, m->table);
+    memcpy(s->filter, m->filter, sizeof s->filter);
+    say_subscribed(s, m);
+}
+
+static void on_replay(sub *s, feed_msg *m)
+{
+    reactor *r = s->c->r;
+    STAT_ADD(r->stats.frames_delivered, m->events);
+    STAT_ADD(r->stats.send_calls, 1);
+    s->lsn = m->lsn;
+    conn_queue(s->c, m->frames, NULL, s->number);
+    m->frames = NULL;
+}
+
+static void on_live(sub *s, const feed_msg *m)
+{
+    s->lsn = m->lsn;
+    s->state = SUB_LIVE;
+    if (!hub_join(s))
+        conn_kill(s->c);
+}
+
+static void on_sub_message(reactor *r, feed_msg *m)
+{
+    sub *s = by_number(r, m->sub);
+    if (!s)
+        return;
+    switch (m->kind) {
+    case FEED_SUBSCRIBED:
+        on_subscribed(r, s, m);
+        break;
+    case FEED_REPLAY:
+        on_replay(s, m);
+        break;
+    case FEED_LIVE:
+        on_live(s, m);
+        break;
+    case FEED_REFUSED:
+        on_refused(s, m);
+        break;
+    case FEED_ENDED:
+        on_ended(s, m);
+        break;
+    case FEED_FRAMES:
+        break;
+    }
+}
+
+void hub_on_feed(reactor *r, feed_msg *m)
+{
+    if (m->kind == FEED_FRAMES)
+        hub_append(r, m->stream, m->frames, m->lsn);
+    else
+        on_sub_message(r, m);
+    feed_msg_free(m);
+}
+
+void hub_on_written(reactor *r, uint64_t number, size_t bytes)
+{
+    const sub *s = by_number(r, number);
+    if (s && s->source)
+        s->source->ack(s->source->self, r->listener, number, bytes);
+}

@@ -1,0 +1,88 @@
+/* Subscriptions of connections: each is a cursor into a stream of the hub, once its source (the
+ * change feed, for tables) or its topic (channels) has said that it is live. Reactor thread only.
+ */
+#ifndef DAEMON_HUB_SUBS_H
+#define DAEMON_HUB_SUBS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/list.h"
+#include "daemon/hub.h"
+#include "daemon/reactor.h"
+#include "feed/feed.h"
+
+struct conn;
+
+typedef enum sub_state {
+    SUB_ASKED,    /* the source has not answered yet */
+    SUB_REPLAY,   /* known; catching up from the log */
+    SUB_LIVE,     /* reads the stream */
+    SUB_RESUMING, /* fell behind; its source has been asked to go on from its last lsn */
+} sub_state;
+
+/* What happens to a subscriber that reads more slowly than events come. */
+typedef enum sub_policy {
+    POLICY_DISCONNECT,  /* its connection is closed with 1013; it can resume */
+    POLICY_DROP_OLDEST, /* it is told which events it has missed, and goes on */
+    POLICY_REPLAY,      /* it gets them from the log, as fast as it reads */
+} sub_policy;
+
+typedef struct sub {
+    list ws_link;     /* ws.subs */
+    list stream_link; /* hub_stream.subs while it reads there */
+    struct conn *c;
+    sub_state state;
+    sub_policy policy;
+    uint64_t id;     /* "s<id>" to the client */
+    uint64_t number; /* the listener's number at the source; another one after each resuming */
+    const feed_source *source; /* NULL: a topic's, which has none */
+    hub_stream *stream;
+    hub_segment *at; /* cursor, when live */
+    size_t offset;
+    int64_t lsn;       /* everything up to it has been written or did not match; 0: no lsn */
+    int64_t lost_to;   /* with lost: highest lsn that it was not given */
+    bool lost;         /* it has missed something and has not been told yet */
+    feed_request *ask; /* POLICY_REPLAY: as it was first asked for; owned, strings too */
+    char filter[FEED_FILTER_ID + 1];
+    char *topic;      /* owned */
+    char *key;        /* topic, operations and filter: to find a second one; owned */
+    char *request_id; /* of the subscribe message, until answered; owned */
+} sub;
+
+typedef struct sub_request {
+    const char *topic; /* "table:NAME" or "channel:NAME" */
+    op_set ops;
+    const char *where;
+    bool has_since;
+    int64_t since;
+    const char *log_id;
+    sub_policy policy;
+} sub_request;
+
+/* The policy of this name; false when there is none. */
+bool sub_parse_policy(const char *name, sub_policy *to);
+
+/* Checks, and answers now (topics) or when the source has. False with e set when it is refused. */
+bool hub_subscribe(struct conn *c, const sub_request *s, const char *request_id, error *e);
+/* By the client's name of it; false when the connection has no such subscription. */
+bool hub_unsubscribe(struct conn *c, const char *subscription_id);
+/* Drops all subscriptions of a connection. */
+void hub_forget(struct conn *c);
+void hub_sub_name(const sub *s, char out[32]);
+
+/* A source's message; takes it over. */
+void hub_on_feed(reactor *r, feed_msg *m);
+/* `bytes` of replay for the subscription of this number were written. */
+void hub_on_written(reactor *r, uint64_t number, size_t bytes);
+
+/* ---- for hub.c ---- */
+/* The segment it has not read is about to go: acts as its policy says. */
+void sub_fell_behind(sub *s, const hub_segment *oldest);
+/* It cannot be given what comes: its connection is told and closed. */
+void sub_cut_off(sub *s);
+/* Says which events were lost, before the next are written. False: broken socket. */
+bool sub_tell_loss(sub *s);
+
+#endif
