@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "config/runtime.h"
 #include "daemon/listener.h"
+#include "daemon/metrics_sampler.h"
 #include "daemon/reactor.h"
 #include "daemon/tls.h"
 #include "daemon/forms.h"
@@ -147,7 +148,8 @@ static bool start(process *p, const config *cfg, error *e)
         return false;
     if (!task_pool_start(&d->workers, 1, "import"))
         return error_set(e, ERR_INTERNAL_ERROR, "cannot start a worker thread");
-    return start_reactors(p, e);
+    d->sampler = sampler_start(d, e);
+    return d->sampler && start_reactors(p, e);
 }
 
 static void publish(process *p)
@@ -258,12 +260,15 @@ static void stop(process *p)
         reactor_stop(d->reactors[i]);
     for (int i = 0; i < d->n_reactors; i++)
         reactor_wait(d->reactors[i]);
+    if (d->sampler)
+        sampler_stop(d->sampler);
     if (d->feed)
         feed_stop(d->feed); /* freed when the engine commits nothing more that could wake it */
     if (d->workers.n_threads)
         task_pool_stop(&d->workers);
     for (int i = 0; i < d->n_reactors; i++)
         reactor_free(d->reactors[i]);
+    sampler_free(d->sampler);
     if (d->auth)
         auth_close(d->auth);
     if (d->engine)

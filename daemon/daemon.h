@@ -15,6 +15,7 @@
 #include "feed/feed.h"
 
 struct reactor;
+struct sampler;
 
 enum { MAX_REACTORS = 64 };
 
@@ -29,6 +30,7 @@ typedef struct server {
     task_pool workers;  /* imports */
     struct reactor *reactors[MAX_REACTORS];
     int n_reactors;
+    struct sampler *sampler;
     int close_code;   /* WebSocket close code of a stop: 1001, or 1012 for a restart */
     atomic_int phase; /* daemon_phase */
     int64_t started_mono_us;

@@ -98,6 +98,7 @@ void hub_release(reactor *r, hub_stream *s)
         map_take(&r->source_streams, (const char *)&s->number, sizeof s->number);
     list_each_safe(it, &s->segments) drop_segment(s, list_entry(it, hub_segment, link));
     list_unlink(&s->dirty_link);
+    mem_free(s->name);
     mem_free(s);
 }
 
@@ -277,6 +278,8 @@ static bool write_rest(sub *s, const hub_segment *g)
     STAT_ADD(c->r->stats.frames_delivered, frames);
     STAT_ADD(c->r->stats.messages_out, frames);
     c->messages_out += frames;
+    s->stream->sent_messages += frames;
+    s->stream->sent_bytes += n;
     return true;
 }
 
@@ -333,6 +336,30 @@ void hub_flush(reactor *r)
                 conn_kill(c);
         }
         trim(s);
+    }
+}
+
+/* ---- figures -----------------------------------------------------------------------------------
+ */
+
+static void count_stream(const hub_stream *s, const char *name, topic_list *to)
+{
+    if (s && name)
+        topics_add(to, name, s->users, (int64_t)s->sent_messages, (int64_t)s->sent_bytes);
+}
+
+void hub_count_topics(const reactor *r, topic_list *to)
+{
+    size_t at = 0;
+    for (map_slot *slot; (slot = map_next(&r->source_streams, &at)) != NULL;) {
+        const hub_stream *s = slot->value;
+        count_stream(s, s->name, to);
+    }
+    at = 0;
+    for (map_slot *slot; (slot = map_next(&r->topics, &at)) != NULL;) {
+        const hub_topic *t = slot->value;
+        for (int form = 0; form < FORM_COUNT; form++)
+            count_stream(t->streams[form], t->name, to);
     }
 }
 

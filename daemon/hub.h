@@ -21,6 +21,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "daemon/forms.h"
+#include "daemon/metrics_topics.h"
 #include "daemon/publication.h"
 #include "daemon/reactor.h"
 
@@ -45,6 +46,8 @@ typedef struct hub_stream {
     int n_subs;
     int users;       /* subscriptions that hold it, live or not */
     list dirty_link; /* reactor.dirty_streams */
+    char *name;      /* a source's: the topic as its events have it; owned, NULL until known */
+    uint64_t sent_messages, sent_bytes; /* delivered to its subscribers so far */
 } hub_stream;
 
 /* A topic that is published to: a stream for each form that has subscribers. */
@@ -82,6 +85,9 @@ bool hub_deliver(struct conn *c);
 int hub_waiting(const reactor *r);
 /* Writes the new frames of all dirty streams. */
 void hub_flush(reactor *r);
+
+/* Adds what was delivered to the subscribers of each topic. */
+void hub_count_topics(const reactor *r, topic_list *to);
 
 void hub_init(reactor *r);
 void hub_destroy(reactor *r);

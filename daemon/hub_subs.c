@@ -388,7 +388,10 @@ static void on_subscribed(reactor *r, sub *s, feed_msg *m)
     s->state = SUB_REPLAY;
     if (!anew)
         return;
-    set_topic(s, m->table);
+    if (m->table)
+        set_topic(s, m->table);
+    if (!s->stream->name)
+        s->stream->name = xstrdup(s->topic);
     memcpy(s->filter, m->filter, sizeof s->filter);
     say_subscribed(s, m);
 }
@@ -399,6 +402,8 @@ static void on_replay(sub *s, feed_msg *m)
     STAT_ADD(r->stats.frames_delivered, m->events);
     STAT_ADD(r->stats.send_calls, 1);
     s->lsn = m->lsn;
+    s->stream->sent_messages += (uint64_t)m->events;
+    s->stream->sent_bytes += m->frames->len;
     conn_queue(s->c, m->frames, NULL, s->number);
     m->frames = NULL;
 }

@@ -25,6 +25,9 @@ void api_tables(request *q);
 void api_table(request *q);
 /* import.c */
 void api_import(request *q);
+/* metrics.c */
+void api_metrics(request *q);
+void api_metrics_catalog(request *q);
 /* websocket.c */
 void api_ws_upgrade_required(request *q);
 void api_ws_status(request *q);

@@ -44,6 +44,11 @@ void engine_stats_get(engine *g, engine_stats *out)
     g->ops->stats_get(g, out);
 }
 
+void engine_files_get(engine *g, engine_files *out)
+{
+    g->ops->files_get(g, out);
+}
+
 const char *engine_version(engine *g)
 {
     return g->ops->version(g);

@@ -263,6 +263,12 @@ void engine_cancel(engine *g, job *j, error_code why);
 bool engine_cancel_id(engine *g, const char *id, error_code why);
 
 void engine_stats_get(engine *g, engine_stats *out);
+/* Sizes of what the engine keeps in the data folder, in bytes; -1 where it is not known. Looks at
+ * files: any thread that may block. */
+typedef struct engine_files {
+    int64_t database, log;
+} engine_files;
+void engine_files_get(engine *g, engine_files *out);
 const char *engine_version(engine *g); /* "SQLite 3.40.1" */
 
 log_reader *engine_log_open(engine *g, error *e);

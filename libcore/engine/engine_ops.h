@@ -15,6 +15,7 @@ typedef struct engine_ops {
     void (*cancel)(engine *g, job *j, error_code why);
     bool (*cancel_id)(engine *g, const char *id, error_code why);
     void (*stats_get)(engine *g, engine_stats *out);
+    void (*files_get)(engine *g, engine_files *out);
     const char *(*version)(engine *g);
     log_reader *(*log_open)(engine *g, error *e);
     void (*log_close)(log_reader *r);

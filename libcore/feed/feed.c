@@ -115,6 +115,7 @@ static void *run(void *arg)
         take_mail(f, &mail);
         if (has_work(f) && (!f->retry_us || clock_mono_us() >= f->retry_at))
             work(f);
+        atomic_store_explicit(&f->shown_at, f->at, memory_order_relaxed);
         streams_free_idle(f);
     }
     return NULL;
@@ -137,6 +138,11 @@ static void release(feed *f)
     event_text_free(&f->event);
     buf_free(&f->scratch);
     buf_free(&f->replay);
+}
+
+int64_t feed_position(const feed *f)
+{
+    return atomic_load_explicit(&f->shown_at, memory_order_relaxed);
 }
 
 void feed_free(feed *f)
@@ -181,6 +187,7 @@ feed *feed_start(engine *g, const feed_config *config, error *e)
         return NULL;
     }
     f->at = bounds.head;
+    atomic_init(&f->shown_at, f->at);
     if (pthread_create(&f->thread, NULL, run, f) != 0) {
         error_set(e, ERR_INTERNAL_ERROR, "cannot start the feed's thread");
         release(f);

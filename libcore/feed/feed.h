@@ -107,6 +107,9 @@ void feed_stop(feed *f);
 /* After feed_stop, once nobody wakes it any more (the engine is closed). NULL is fine. */
 void feed_free(feed *f);
 
+/* Every record up to this lsn has been looked at. Any thread. */
+int64_t feed_position(const feed *f);
+
 /* A listener is one reactor. Its mailbox must outlive the feed. Its number; -1 when there are
  * FEED_MAX_LISTENERS already. Any thread. */
 int feed_add_listener(feed *f, mailbox *box);

@@ -115,6 +115,22 @@ static void store_stats(engine *base, engine_stats *out)
     pthread_mutex_unlock(&g->writer.lock);
 }
 
+static int64_t size_of(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? st.st_size : -1;
+}
+
+static void store_files(engine *base, engine_files *out)
+{
+    char wal[PATH_MAX];
+    store *g = own(base);
+    out->database = size_of(g->path);
+    out->log = -1;
+    if (snprintf(wal, sizeof wal, "%s-wal", g->path) < (int)sizeof wal)
+        out->log = size_of(wal);
+}
+
 static const char *store_version(engine *g)
 {
     return own(g)->version;
@@ -294,6 +310,7 @@ const engine_ops sqlite_engine_ops = {
     .cancel = store_cancel,
     .cancel_id = store_cancel_id,
     .stats_get = store_stats,
+    .files_get = store_files,
     .version = store_version,
     .log_open = store_log_open,
     .log_close = store_log_close,
