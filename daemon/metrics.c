@@ -138,9 +138,12 @@ bool metric_set_split(metric_set *s, const char *names, error *e)
 /* ---- values: the vocabulary of metrics.def -----------------------------------------------------
  */
 
+static const metric_value not_known;
+
 static metric_value whole(int64_t n)
 {
-    return n == FIGURE_UNKNOWN ? (metric_value){0} : (metric_value){.type = METRIC_INT, .i = n};
+    metric_value v = {.type = METRIC_INT, .i = n};
+    return n == FIGURE_UNKNOWN ? not_known : v;
 }
 
 static metric_value real(double n)
@@ -161,20 +164,20 @@ static double millis(uint64_t us)
 /* Percent; nothing where the whole is nothing. */
 static metric_value part(int64_t of, int64_t all)
 {
-    return all > 0 && of >= 0 ? real(100.0 * (double)of / (double)all) : (metric_value){0};
+    return all > 0 && of >= 0 ? real(100.0 * (double)of / (double)all) : not_known;
 }
 
 /* Per second. */
 static metric_value rate(int64_t now, int64_t was, int64_t span_us)
 {
     if (now == FIGURE_UNKNOWN || was == FIGURE_UNKNOWN || span_us <= 0)
-        return (metric_value){0};
+        return not_known;
     return real((double)(now - was) / seconds(span_us));
 }
 
 static metric_value mean(int64_t sum, int64_t n)
 {
-    return n > 0 ? real((double)sum / (double)n) : (metric_value){0};
+    return n > 0 ? real((double)sum / (double)n) : not_known;
 }
 
 /* The time that this part of the period's messages stayed within. */
@@ -182,7 +185,7 @@ static metric_value within(const latency_sum *now, const latency_sum *was, doubl
 {
     latency_sum period = *now;
     latency_subtract(&period, was);
-    return period.count ? real(latency_within_ms(&period, of)) : (metric_value){0};
+    return period.count ? real(latency_within_ms(&period, of)) : not_known;
 }
 
 static metric_value list_of_topics(void)
@@ -200,6 +203,6 @@ metric_value metric_get(int i, const figures *now, const figures *was)
 #include "daemon/metrics.def"
 #undef METRIC
     default:
-        return (metric_value){0};
+        return not_known;
     }
 }

@@ -123,21 +123,13 @@ struct feed {
 
     log_reader *reader;
     filter_env *env;
-<<<<<<< HEAD
-    int64_t at;    /* the feed's position */
-    bool has_more; /* the log may go on behind `at` */
-    int n_live;    /* live subscriptions of all streams */
-    map topics;    /* table -> topic */
-    list dirty;    /* outlets */
-    list idle;     /* streams */
-=======
+    atomic_llong shown_at; /* `at`, for feed_position */
     int64_t at;            /* the feed's position */
-    atomic_llong shown_at; /* the same, for feed_position */
     bool has_more;         /* the log may go on behind `at` */
     int n_live;            /* live subscriptions of all streams */
     map topics;            /* table -> topic */
-    list dirty, idle;
->>>>>>> e348d27 (Tell the figures of the running daemon by GET /metrics, as JSON and for Prometheus)
+    list dirty;            /* outlets */
+    list idle;             /* streams */
     list ahead, behind, full;
     uint64_t last_outlet;
     event_text event;
