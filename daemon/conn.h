@@ -33,6 +33,7 @@ typedef struct conn {
     list runs;       /* runs under way for this connection, by run.conn_link */
     int n_runs;
     uint64_t serial;
+    struct conn *next_by_number; /* reactor.sockets' chain */
     int fd;
     bool over_limit; /* accepted past max_connections, to be told so and closed */
     bool blocked;    /* the socket took not everything; a writable callback is under way */

@@ -123,12 +123,17 @@ static bool start_reactors(process *p, error *e)
         d->reactors[i] = xalloc(sizeof(reactor));
     d->n_reactors = n;
     for (int i = 0; i < n; i++) {
-        if (reactor_start(d->reactors[i], d, i, p->fds[i], e))
+        if (reactor_open(d->reactors[i], d, i, p->fds[i], e))
             continue;
-        d->n_reactors = i; /* those that run are stopped by the caller */
+        d->n_reactors = i; /* these are freed by the caller */
         for (int k = i; k < n; k++)
             mem_free(d->reactors[k]);
         return false;
+    }
+    /* Only now, since the first connection of the first may have it post to the last. */
+    for (int i = 0; i < n; i++) {
+        if (!reactor_run(d->reactors[i], e))
+            return false;
     }
     return true;
 }

@@ -31,8 +31,9 @@ typedef struct server {
     struct reactor *reactors[MAX_REACTORS];
     int n_reactors;
     struct sampler *sampler;
-    int close_code;   /* WebSocket close code of a stop: 1001, or 1012 for a restart */
-    atomic_int phase; /* daemon_phase */
+    atomic_int reactors_in_use; /* running, and not empty of connections while stopping */
+    int close_code;             /* WebSocket close code of a stop: 1001, or 1012 for a restart */
+    atomic_int phase;           /* daemon_phase */
     int64_t started_mono_us;
     int64_t started_wall_us;
     char listen[128]; /* address as bound, HOST:PORT with the real port */
@@ -53,6 +54,12 @@ typedef struct daemon_options {
 /* Runs until SIGTERM, SIGINT (1001) or SIGUSR2 (1012) and returns an exit code. Prints one line on
  * standard output when it is ready. Takes over the process's signals. */
 int daemon_run(const config *cfg, const daemon_options *opt);
+
+/* The wall-clock time of a moment on the monotonic clock, always the same for the same moment. */
+static inline int64_t daemon_wall_us(const server *d, int64_t mono_us)
+{
+    return d->started_wall_us + (mono_us - d->started_mono_us);
+}
 
 static inline const config *daemon_config(server *d)
 {

@@ -46,13 +46,16 @@ static void read_target(request *q, struct lws *wsi)
         q->method = HTTP_GET;
     }
     size_t at = 0;
-    for (int i = 0; at < sizeof q->query - 2; i++) {
+    int taken = 0;
+    while (at < sizeof q->query - 2) {
         int n = lws_hdr_copy_fragment(wsi, q->query + at, (int)(sizeof q->query - 1 - at),
-                                      WSI_TOKEN_HTTP_URI_ARGS, i);
+                                      WSI_TOKEN_HTTP_URI_ARGS, taken);
         if (n <= 0)
             break;
         at += (size_t)n + 1; /* pairs are separated by NUL; an empty one ends the list */
+        taken++;
     }
+    q->query_too_long = lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, taken) > 0;
 }
 
 /* Copies a header that we keep only if it is sane. */
@@ -159,6 +162,9 @@ static bool check_head(request *q, char *allow, size_t room, error *e)
     if (!q->path[0])
         return error_set(e, ERR_INVALID_MESSAGE, "the path is longer than %d bytes",
                          PATH_MAX_LEN - 1);
+    if (q->query_too_long)
+        return error_set(e, ERR_INVALID_MESSAGE, "the query string is longer than %d bytes",
+                         QUERY_MAX_LEN - 2);
     if (q->chunked) {
         read_header(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING, encoding, sizeof encoding);
         q->keep_alive = false;
@@ -714,18 +720,38 @@ bool http_check_params(const request *q, const char *const *allowed, error *e)
     return true;
 }
 
-bool http_query_param(const request *q, const char *name, char *out, size_t room)
+const char *http_param(const request *q, const char *name)
 {
     size_t n = strlen(name);
     for (const char *at = q->query; *at; at += strlen(at) + 1) {
-        if (strncmp(at, name, n) != 0 || at[n] != '=')
-            continue;
-        if (strlen(at + n + 1) >= room)
-            return false;
-        strcpy(out, at + n + 1);
-        return true;
+        if (strncmp(at, name, n) == 0 && at[n] == '=')
+            return at + n + 1;
     }
-    return false;
+    return NULL;
+}
+
+bool http_query_param(const request *q, const char *name, char *out, size_t room)
+{
+    const char *text = http_param(q, name);
+    if (!text || strlen(text) >= room)
+        return false;
+    strcpy(out, text);
+    return true;
+}
+
+bool http_int_param(const request *q, const char *name, int64_t fallback, int64_t min, int64_t max,
+                    int64_t *out, error *e)
+{
+    const char *text = http_param(q, name);
+    *out = fallback;
+    if (!text)
+        return true;
+    size_t n = strlen(text);
+    *out = n > 0 && n <= 18 && strspn(text, "0123456789") == n ? strtoll(text, NULL, 10) : -1;
+    if (*out < min || *out > max)
+        return error_set(e, ERR_INVALID_MESSAGE, "%s is not a whole number from %lld to %lld", name,
+                         (long long)min, (long long)max);
+    return true;
 }
 
 /* ---- upgrades ----------------------------------------------------------------------------------
@@ -765,6 +791,13 @@ static const ws_protocol *check_upgrade(request *q, struct lws *wsi, principal *
     return protocol;
 }
 
+static void keep_agent(conn *c)
+{
+    char text[2048];
+    read_header(c->wsi, WSI_TOKEN_HTTP_USER_AGENT, text, sizeof text);
+    c->ws->agent = agent_hold(c->r, text);
+}
+
 int http_on_upgrade(conn *c)
 {
     error e;
@@ -777,6 +810,7 @@ int http_on_upgrade(conn *c)
     if (protocol) {
         http_free_request(c);
         ws_prepare(c, protocol, &who);
+        keep_agent(c);
         return 0;
     }
     q->keep_alive = false;

@@ -43,6 +43,7 @@ typedef struct request {
     bool head_only; /* HEAD: answered as GET, without the body */
     char path[PATH_MAX_LEN];
     char query[QUERY_MAX_LEN]; /* "a=1", "b=2", decoded, each ended by a NUL, the list by another */
+    bool query_too_long;       /* `query` is not all of it */
     const char *params[PATH_PARAMS]; /* of the route's {names}, in order, decoded */
     char param_text[PATH_MAX_LEN];
     const struct route *route;
@@ -89,8 +90,13 @@ void http_discard_rest(request *q);
 /* Wires a run so that its rows become the answer. */
 void http_answer_with(request *q, run *r);
 
+/* A query parameter, decoded, as long as the request is there; NULL when it is absent. */
+const char *http_param(const request *q, const char *name);
 /* Copies a query parameter, decoded; false when it is absent (or does not fit). */
 bool http_query_param(const request *q, const char *name, char *out, size_t room);
+/* A whole number (min: 0 or more) in a query parameter; `fallback` when it is absent. */
+bool http_int_param(const request *q, const char *name, int64_t fallback, int64_t min, int64_t max,
+                    int64_t *out, error *e);
 /* INVALID_MESSAGE for a parameter that is not in the list (which ends with NULL). */
 bool http_check_params(const request *q, const char *const *allowed, error *e);
 

@@ -145,12 +145,25 @@ static const char *overdue(conn *c, const config *cfg, int64_t now)
     return NULL;
 }
 
+/* The last one to become empty wakes the others. */
+static void become_empty(reactor *r)
+{
+    server *d = r->d;
+    r->empty = true;
+    if (atomic_fetch_sub(&d->reactors_in_use, 1) > 1)
+        return;
+    for (int i = 0; i < d->n_reactors; i++)
+        reactor_wake(d->reactors[i]);
+}
+
 static bool leave_when_stopped(reactor *r, int64_t now)
 {
     if (now > r->stop_deadline_us) {
         list_each_safe(it, &r->conns) conn_kill(list_entry(it, conn, link));
     }
-    return list_empty(&r->conns);
+    if (!r->empty && list_empty(&r->conns))
+        become_empty(r);
+    return r->empty && atomic_load(&r->d->reactors_in_use) == 0;
 }
 
 static void tick(lws_sorted_usec_list_t *sul)
@@ -386,6 +399,8 @@ static void *reactor_main(void *arg)
         if (r->stopping && leave_when_stopped(r, clock_mono_us()))
             break;
     }
+    if (!r->empty)
+        become_empty(r);
     return NULL;
 }
 
@@ -401,7 +416,7 @@ static bool make_loop(reactor *r, error *e)
     return error_set(e, ERR_INTERNAL_ERROR, "libuv could not be set up");
 }
 
-bool reactor_start(reactor *r, server *d, int index, int listen_fd, error *e)
+bool reactor_open(reactor *r, server *d, int index, int listen_fd, error *e)
 {
     r->d = d;
     r->index = index;
@@ -416,21 +431,31 @@ bool reactor_start(reactor *r, server *d, int index, int listen_fd, error *e)
     r->listener = feed_add_listener(d->feed, &r->box);
     if (r->listener < 0)
         return error_set(e, ERR_INTERNAL_ERROR, "the feed has too many listeners");
+    return true;
+}
+
+bool reactor_run(reactor *r, error *e)
+{
     if (pthread_create(&r->thread, NULL, reactor_main, r) != 0)
         return error_set(e, ERR_INTERNAL_ERROR, "cannot start a reactor thread");
     pthread_setname_np(r->thread, "reactor");
+    r->running = true;
+    atomic_fetch_add(&r->d->reactors_in_use, 1);
     return true;
 }
 
 void reactor_stop(reactor *r)
 {
+    if (!r->running)
+        return;
     atomic_store(&r->stop_wanted, true);
     lws_cancel_service(r->ctx);
 }
 
 void reactor_wait(reactor *r)
 {
-    pthread_join(r->thread, NULL);
+    if (r->running)
+        pthread_join(r->thread, NULL);
 }
 
 /* On a loop of ours, lws only begins to take itself down; the loop must run for its handles to
@@ -454,6 +479,8 @@ void reactor_free(reactor *r)
     take_mail(r);
     destroy_context(r);
     hub_destroy(r);
+    map_free(&r->agents);
+    conn_table_free(&r->sockets);
     mailbox_destroy(&r->box);
     mem_free(r);
 }

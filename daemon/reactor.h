@@ -17,6 +17,7 @@
 #include "base/list.h"
 #include "base/mailbox.h"
 #include "base/map.h"
+#include "daemon/conn_table.h"
 #include "daemon/daemon.h"
 #include "daemon/latency.h"
 #include "daemon/outq.h"
@@ -55,21 +56,25 @@ typedef struct reactor {
     struct lws_vhost *vhost;
     struct lws_protocols protocols[MAX_PROTOCOLS];
     pthread_t thread;
+    bool running;                  /* the thread was started */
     uv_loop_t *loop;               /* NULL: lws's own, poll() */
     uint64_t callbacks, kicked_at; /* connections' events so far; how many at the last kick */
     struct lws *listener_wsi;
     int listen_fd;
     mailbox box;
     list conns;         /* every conn, by conn.link */
+    conn_table sockets; /* those that are WebSockets */
     list dirty;         /* conns with something to write, by conn.dirty_link */
     list dirty_streams; /* hub streams with new frames */
     uint64_t appended;  /* times that frames were added to a stream */
-    bool stopping;      /* no new connections or requests; leaves when the last conn is gone */
+    bool stopping;      /* no new connections or requests; leaves when all reactors are empty */
+    bool empty;         /* while stopping: the last conn is gone */
     int64_t stop_deadline_us;
     atomic_bool stop_wanted;                /* set by daemon, read by the reactor */
     map topics;                             /* the hub's: name -> hub_topic */
     map source_streams;                     /* a source's number (8 bytes) -> hub_stream */
     map subs;                               /* subscription number (8 bytes) -> sub */
+    map agents;                             /* user agents of its connections (agents.h) */
     char scratch[LWS_PRE + FLUSH_MAX + 64]; /* to gather small frames into one write */
     lws_sorted_usec_list_t tick;
     reactor_stats stats;
@@ -77,10 +82,13 @@ typedef struct reactor {
     latency request_latency; /* the same for HTTP requests */
 } reactor;
 
-/* Starts the thread; listen_fd is taken over. */
-bool reactor_start(reactor *r, server *d, int index, int listen_fd, error *e);
+/* Sets it up; listen_fd is taken over. From here on others may post to it. */
+bool reactor_open(reactor *r, server *d, int index, int listen_fd, error *e);
+/* Starts its thread. */
+bool reactor_run(reactor *r, error *e);
 /* Asks it to drain and end (any thread); then wait for it; then, when nobody posts to it any more,
- * free it. */
+ * free it. It goes on handling messages until no reactor has a connection left, since one may wait
+ * for another's answer. */
 void reactor_stop(reactor *r);
 void reactor_wait(reactor *r);
 void reactor_free(reactor *r);

@@ -5,6 +5,7 @@
 #include "daemon/hub_subs.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -36,6 +37,7 @@ bool ws_accept_deflate(conn *c)
 void ws_opened(conn *c)
 {
     conn_set_state(c, CONN_WS);
+    conn_table_add(&c->r->sockets, c);
     lws_set_timeout(c->wsi, NO_PENDING_TIMEOUT, 0); /* time limits are the tick's */
     c->last_activity_us = clock_mono_us();
     if (c->ws->protocol->opened)
@@ -45,9 +47,28 @@ void ws_opened(conn *c)
 void ws_free(conn *c)
 {
     hub_forget(c);
+    conn_table_remove(&c->r->sockets, c);
+    agent_release(c->r, c->ws->agent);
     buf_free(&c->ws->rx);
+    mem_free(c->ws->metadata);
     mem_free(c->ws);
     c->ws = NULL;
+}
+
+bool ws_set_metadata(conn *c, const json_t *metadata, error *e)
+{
+    size_t limit = (size_t)daemon_config(c->r->d)->max_metadata;
+    char *text = json_dumps(metadata, JSON_COMPACT);
+    size_t n = text ? strlen(text) : 0;
+    char *kept = text && n <= limit ? mem_strndup(text, n) : NULL;
+    free(text);
+    if (!kept)
+        return n > limit ? error_set(e, ERR_MESSAGE_TOO_BIG,
+                                     "metadata has %zu bytes of JSON; the limit is %zu", n, limit)
+                         : error_set(e, ERR_INTERNAL_ERROR, "out of memory");
+    mem_free(c->ws->metadata);
+    c->ws->metadata = kept;
+    return true;
 }
 
 /* ---- reading -----------------------------------------------------------------------------------

@@ -3,7 +3,10 @@
 #ifndef DAEMON_WS_H
 #define DAEMON_WS_H
 
+#include <jansson.h>
+
 #include "auth/auth.h"
+#include "daemon/agents.h"
 #include "daemon/conn.h"
 #include "daemon/ws_protocol.h"
 #include "wire/ws_frame.h"
@@ -18,6 +21,8 @@ typedef struct ws {
     int deflate_bits; /* window bits to compress with, 0: not negotiated */
     list subs;        /* sub.ws_link */
     int n_subs;
+    agent *agent;   /* what the client calls itself, NULL: nothing; held */
+    char *metadata; /* what the client told of itself: a JSON object, NULL: nothing; owned */
     int64_t opened_us, pinged_us; /* monotonic; pinged_us 0: no ping is out */
     bool ping_due;
     bool close_sent;  /* our close frame is out */
@@ -52,6 +57,10 @@ static inline int ws_form_of(const conn *c)
 void ws_say(conn *c, const char *type, const char *json, size_t n);
 /* What the protocol says before a close. */
 void ws_say_closing(conn *c);
+
+/* Keeps what the client tells of itself (an object; copied), in place of what it told before.
+ * MESSAGE_TOO_BIG past max_metadata. */
+bool ws_set_metadata(conn *c, const json_t *metadata, error *e);
 
 /* A message was malformed (and has been answered): too many without a good one between end the
  * connection. */

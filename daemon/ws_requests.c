@@ -20,12 +20,17 @@ bool ws_request_read(const conn *c, json_t *input, const json_field *fields, int
 bool ws_request_auth(conn *c, const char *id, json_t *input, error *e)
 {
     const char *token;
-    const json_field fields[] = {{"token", FIELD_STR, true, &token, 0, 0}};
+    json_t *metadata = NULL;
+    const json_field fields[] = {
+        {"token", FIELD_STR, true, &token, 0, 0},
+        {"metadata", FIELD_OBJECT, false, &metadata, 0, 0},
+    };
     buf out = BUF_INIT;
     json_writer w;
     principal who;
     if (!ws_request_read(c, input, fields, JSON_FIELDS(fields), e) ||
-        !auth_check(c->r->d->auth, token, strlen(token), &who, e))
+        !auth_check(c->r->d->auth, token, strlen(token), &who, e) ||
+        (metadata && !ws_set_metadata(c, metadata, e)))
         return false;
     c->ws->who = who;
     c->ws->protocol->begin_result(&w, &out, id, RESULT_AUTHENTICATED);

@@ -18,7 +18,7 @@
 typedef bool ws_request(conn *c, const char *id, json_t *input, error *e);
 
 /* ---- ws_requests.c ---- */
-ws_request ws_request_auth;   /* {"token"}; AUTH_FAILED when it is not known */
+ws_request ws_request_auth;   /* {"token","metadata"?}; AUTH_FAILED when it is not known */
 ws_request ws_request_query;  /* {"sql","params"?,"timeout_ms"?,"max_rows"?,"transaction"?} */
 ws_request ws_request_cancel; /* {"id"} of a query of this connection */
 ws_request ws_request_begin;  /* {} */

@@ -32,5 +32,9 @@ void api_metrics_catalog(request *q);
 void api_ws_upgrade_required(request *q);
 void api_ws_status(request *q);
 void api_ws_broadcast(request *q);
+/* connections.c */
+void api_ws_connections(request *q);
+void api_ws_connection(request *q);
+void api_ws_disconnect(request *q);
 
 #endif

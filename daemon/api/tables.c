@@ -2,7 +2,6 @@
 #include "daemon/api/api.h"
 #include "daemon/encode.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static void done(run *r)
@@ -31,29 +30,14 @@ static void inspect(request *q, const char *table, int64_t offset, int64_t limit
     run_submit(r);
 }
 
-/* A whole number in a query parameter; `fallback` when it is absent. */
-static bool number_param(const request *q, const char *name, int64_t fallback, int64_t min,
-                         int64_t max, int64_t *out, error *e)
-{
-    char text[24], *end;
-    *out = fallback;
-    if (!http_query_param(q, name, text, sizeof text))
-        return true;
-    *out = strtoll(text, &end, 10);
-    if (end == text || *end || *out < min || *out > max)
-        return error_set(e, ERR_INVALID_MESSAGE, "%s is not a whole number from %lld to %lld", name,
-                         (long long)min, (long long)max);
-    return true;
-}
-
 void api_tables(request *q)
 {
     static const char *const allowed[] = {"offset", "limit", NULL};
     int64_t offset, limit;
     error e;
     if (!http_check_params(q, allowed, &e) ||
-        !number_param(q, "offset", 0, 0, INT64_MAX, &offset, &e) ||
-        !number_param(q, "limit", 100, 1, 1000, &limit, &e)) {
+        !http_int_param(q, "offset", 0, 0, INT64_MAX, &offset, &e) ||
+        !http_int_param(q, "limit", 100, 1, 1000, &limit, &e)) {
         http_reply_error(q, &e);
         return;
     }

@@ -12,3 +12,63 @@ load helper
   start_daemon --reactors 2
   case_of ws_manage status_counts
 }
+
+@test "a connection is told of with all that is known of it" {
+  start_daemon
+  case_of ws_manage connection_fields
+}
+
+@test "a connection is told of with all that is known of it, with two reactors" {
+  start_daemon --reactors 2
+  case_of ws_manage connection_fields
+}
+
+@test "connections come in pages, in the order they came in" {
+  start_daemon
+  case_of ws_manage connection_pages
+}
+
+@test "connections come in pages, in the order they came in, with two reactors" {
+  start_daemon --reactors 2
+  case_of ws_manage connection_pages
+}
+
+@test "connections by state and user; bad parameters are refused" {
+  start_daemon
+  case_of ws_manage connection_filters
+}
+
+@test "connections by state and user; bad parameters are refused, with two reactors" {
+  start_daemon --reactors 2
+  case_of ws_manage connection_filters
+}
+
+@test "what a client tells of itself stands with its connection" {
+  start_daemon
+  case_of ws_manage connection_metadata
+}
+
+@test "what a client tells of itself stands with its connection, with two reactors" {
+  start_daemon --reactors 2
+  case_of ws_manage connection_metadata
+}
+
+@test "a connection is ended with the code and reason asked for" {
+  start_daemon
+  case_of ws_manage connection_killed
+}
+
+@test "a connection is ended with the code and reason asked for, with two reactors" {
+  start_daemon --reactors 2
+  case_of ws_manage connection_killed
+}
+
+@test "lists stay right while connections come and go" {
+  start_daemon
+  case_of ws_manage connections_come_and_go
+}
+
+@test "lists stay right while connections come and go, with two reactors" {
+  start_daemon --reactors 2
+  case_of ws_manage connections_come_and_go
+}

@@ -1,0 +1,153 @@
+#include "daemon/conn_info.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "daemon/hub_subs.h"
+#include "daemon/ws.h"
+
+enum { MAX_IDS = 100 }; /* subscriptions named in one description */
+
+static const char *const names[] = {"authenticating", "open", "closing"};
+
+bool conn_phase_of(const conn *c, conn_phase *phase)
+{
+    if (!c->ws || (c->state != CONN_WS && c->state != CONN_CLOSING))
+        return false;
+    if (c->state == CONN_CLOSING)
+        *phase = CONN_LEAVING;
+    else
+        *phase = c->ws->who.kind == PRINCIPAL_NONE ? CONN_AUTHENTICATING : CONN_OPEN;
+    return true;
+}
+
+const char *conn_phase_name(conn_phase phase)
+{
+    return names[phase];
+}
+
+bool conn_phase_parse(const char *name, conn_phase *phase, error *e)
+{
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i], name) == 0) {
+            *phase = (conn_phase)i;
+            return true;
+        }
+    }
+    return error_set(e, ERR_INVALID_MESSAGE,
+                     "state is not \"authenticating\", \"open\" or \"closing\"");
+}
+
+uint64_t conn_parse_id(const char *id)
+{
+    size_t n = strlen(id);
+    if (n < 2 || n > 19 || id[0] != 'c' || id[1] == '0' || strspn(id + 1, "0123456789") != n - 1)
+        return 0;
+    return strtoull(id + 1, NULL, 10);
+}
+
+static void put_str(json_writer *w, const char *key, const char *text)
+{
+    jw_key(w, key);
+    jw_str(w, text);
+}
+
+static void put_moment(json_writer *w, const server *d, const char *key, int64_t mono_us)
+{
+    char stamp[CLOCK_RFC3339_LEN + 1];
+    clock_rfc3339(daemon_wall_us(d, mono_us), stamp);
+    put_str(w, key, stamp);
+}
+
+/* HOST:PORT; asked of the socket, so that an idle connection need not keep it. */
+static void put_remote(json_writer *w, int fd)
+{
+    struct sockaddr_storage from;
+    socklen_t n = sizeof from;
+    char host[INET6_ADDRSTRLEN], text[INET6_ADDRSTRLEN + 16] = "";
+    if (getpeername(fd, (struct sockaddr *)&from, &n) == 0) {
+        if (from.ss_family == AF_INET) {
+            const struct sockaddr_in *a = (const struct sockaddr_in *)&from;
+            inet_ntop(AF_INET, &a->sin_addr, host, sizeof host);
+            snprintf(text, sizeof text, "%s:%u", host, ntohs(a->sin_port));
+        } else if (from.ss_family == AF_INET6) {
+            const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)&from;
+            inet_ntop(AF_INET6, &a->sin6_addr, host, sizeof host);
+            snprintf(text, sizeof text, "[%s]:%u", host, ntohs(a->sin6_port));
+        }
+    }
+    put_str(w, "remote_address", text[0] ? text : NULL);
+}
+
+/* Connection numbers begin again with the daemon; this is another for every session there was. */
+static void put_session_id(json_writer *w, const conn *c)
+{
+    char text[48];
+    snprintf(text, sizeof text, "%llx-%llx", (unsigned long long)c->r->d->started_wall_us,
+             (unsigned long long)c->serial);
+    put_str(w, "session_id", text);
+}
+
+static void put_figures(json_writer *w, const conn *c)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } figures[] = {
+        {"messages_sent", c->messages_out}, {"messages_received", c->messages_in},
+        {"bytes_sent", c->bytes_out},       {"bytes_received", c->bytes_in},
+        {"bytes_waiting", c->out.bytes},    {"subscription_count", (uint64_t)c->ws->n_subs},
+    };
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+        jw_key(w, figures[i].name);
+        jw_uint(w, figures[i].value);
+    }
+}
+
+static void put_subscriptions(json_writer *w, const ws *s)
+{
+    char name[32];
+    int n = 0;
+    jw_key(w, "subscriptions");
+    jw_begin_array(w);
+    list_each(it, &s->subs)
+    {
+        if (n++ == MAX_IDS)
+            break;
+        hub_sub_name(list_entry(it, sub, ws_link), name);
+        jw_str(w, name);
+    }
+    jw_end_array(w);
+}
+
+void conn_describe(conn *c, json_writer *w)
+{
+    const server *d = c->r->d;
+    const ws *s = c->ws;
+    conn_phase phase = CONN_OPEN;
+    conn_phase_of(c, &phase);
+    jw_begin_object(w);
+    put_str(w, "connection_id", s->id);
+    put_remote(w, c->fd);
+    put_str(w, "protocol", lws_is_ssl(c->wsi) ? "wss" : "ws");
+    put_str(w, "subprotocol", s->protocol->name);
+    put_str(w, "state", conn_phase_name(phase));
+    put_session_id(w, c);
+    put_str(w, "user_id", s->who.kind == PRINCIPAL_NONE ? NULL : s->who.name);
+    put_moment(w, d, "connected_at", s->opened_us);
+    put_moment(w, d, "last_activity",
+               c->wrote_us > c->last_activity_us ? c->wrote_us : c->last_activity_us);
+    put_figures(w, c);
+    put_subscriptions(w, s);
+    put_str(w, "user_agent", s->agent ? s->agent->text : NULL);
+    jw_key(w, "metadata");
+    if (s->metadata)
+        jw_raw(w, s->metadata, strlen(s->metadata));
+    else
+        jw_null(w);
+    jw_end_object(w);
+}
