@@ -6,6 +6,7 @@
 #include "daemon/route.h"
 #include "daemon/sockstat.h"
 #include "daemon/ws.h"
+#include "daemon/ws_handshake.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -254,6 +255,9 @@ static void refuse(request *q, const error *e, const char *allow)
         snprintf(headers, sizeof headers, "Allow: %s\r\n", allow);
     else if (e->code == ERR_AUTH_REQUIRED || e->code == ERR_AUTH_FAILED)
         snprintf(headers, sizeof headers, "WWW-Authenticate: Bearer realm=\"rustydb\"\r\n");
+    else if (e->code == ERR_UPGRADE_REQUIRED)
+        snprintf(headers, sizeof headers,
+                 "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n");
     q->keep_alive = q->keep_alive && !expects_body(q);
     http_reply_with(q, error_describe(e->code)->http_status, "application/problem+json", headers,
                     text.data, text.len);
@@ -767,7 +771,7 @@ static bool read_offer(struct lws *wsi, char *offered, size_t room)
 
 static const ws_protocol *check_upgrade(request *q, struct lws *wsi, principal *who, error *e)
 {
-    char version[8] = "", offered[256];
+    char offered[WS_OFFER_MAX];
     if (!read_offer(wsi, offered, sizeof offered)) {
         error_set(e, ERR_INVALID_MESSAGE, "too many subprotocols are offered");
         return NULL;
@@ -777,12 +781,10 @@ static const ws_protocol *check_upgrade(request *q, struct lws *wsi, principal *
         return NULL;
     if (q->c->r->stopping)
         return error_set(e, ERR_SHUTTING_DOWN, "the daemon is stopping"), NULL;
-    read_header(wsi, WSI_TOKEN_VERSION, version, sizeof version);
-    if (q->method != HTTP_GET || strcmp(version, "13") != 0 ||
-        lws_hdr_total_length(wsi, WSI_TOKEN_KEY) < 16)
-        return error_set(e, ERR_INVALID_MESSAGE,
-                         "this is not a WebSocket handshake of version 13 (RFC 6455)"),
-               NULL;
+    if (q->method != HTTP_GET || q->head_only)
+        return error_set(e, ERR_INVALID_MESSAGE, "a WebSocket handshake is a GET"), NULL;
+    if (!ws_handshake_check(wsi, e))
+        return NULL;
     if (!authenticate(q, wsi, who, e)) {
         if (e->code != ERR_AUTH_REQUIRED || protocol->needs_header)
             return NULL;

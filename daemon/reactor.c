@@ -9,6 +9,7 @@
 #include "daemon/sockstat.h"
 #include "daemon/tls.h"
 #include "daemon/ws.h"
+#include "daemon/ws_deflate.h"
 #include "daemon/ws_protocol.h"
 
 #include <errno.h>
@@ -31,6 +32,9 @@ enum {
     GATHER_SUBS = 64,  /* a fan-out to as many is worth a look for more to send along */
     GATHER_ROUNDS = 8, /* most looks */
 };
+
+/* The listening socket's entry among the protocols. No client can ask for it: it is no token. */
+#define LISTENER "(listener)"
 
 static void reactor_wake(void *arg)
 {
@@ -244,18 +248,16 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return http_on_upgrade(c);
     case LWS_CALLBACK_CONFIRM_EXTENSION_OKAY:
-        return ws_accept_deflate(c) ? 0 : 1;
+        return ws_deflate_accept(c) ? 0 : 1;
     case LWS_CALLBACK_ESTABLISHED:
         ws_opened(c);
         return 0;
     case LWS_CALLBACK_RECEIVE:
         return ws_on_receive(c, in, len);
     case LWS_CALLBACK_RECEIVE_PONG:
-        c->last_activity_us = clock_mono_us();
-        c->ws->pinged_us = 0;
-        return 0;
+        return ws_on_pong(c);
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-        return ws_on_peer_close(c);
+        return ws_on_peer_close(c, in, len);
     case LWS_CALLBACK_SERVER_WRITEABLE:
         return ws_on_writable(c);
     default:
@@ -286,14 +288,9 @@ static void list_protocols(struct lws_protocols to[MAX_PROTOCOLS])
             .tx_packet_size = TX_PIECE,
         };
     }
-    to[n] = (struct lws_protocols){.name = "listener", .callback = on_listener};
+    to[n] = (struct lws_protocols){.name = LISTENER, .callback = on_listener};
     to[n + 1] = (struct lws_protocols){0};
 }
-
-static const struct lws_extension extensions[] = {
-    {"permessage-deflate", lws_extension_callback_pm_deflate, "permessage-deflate"},
-    {NULL, NULL, NULL},
-};
 
 static void lws_log(int level, const char *line)
 {
@@ -315,7 +312,7 @@ static bool make_context(reactor *r, error *e)
     info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
     list_protocols(r->protocols);
     info.protocols = r->protocols;
-    info.extensions = extensions;
+    info.extensions = ws_extensions;
     info.user = r;
     info.vhost_name = "rustydb";
     info.retry_and_idle_policy = &no_retry;
@@ -324,7 +321,7 @@ static bool make_context(reactor *r, error *e)
     info.pt_serv_buf_size = 65536;
     /* No fd_limit_per_thread: below the soft limit of descriptors, it makes libwebsockets find
      * connections by linear search, so that opening many is quadratic. */
-    info.options = LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_DISABLE_IPV6;
+    info.options = LWS_SERVER_OPTION_DISABLE_IPV6;
     tls_prepare(&info, cfg);
     void *loops[1] = {r->loop};
     if (r->loop) {
@@ -338,7 +335,7 @@ static bool make_context(reactor *r, error *e)
     r->vhost = lws_get_vhost_by_name(r->ctx, "rustydb");
     lws_sock_file_fd_type fd = {.filefd = r->listen_fd};
     r->listener_wsi =
-        lws_adopt_descriptor_vhost(r->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, "listener", NULL);
+        lws_adopt_descriptor_vhost(r->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, LISTENER, NULL);
     if (!r->listener_wsi)
         return error_set(e, ERR_INTERNAL_ERROR, "libwebsockets did not take the listening socket");
     return true;
@@ -350,7 +347,7 @@ static bool serve_batch(reactor *r)
     if (!r->loop)
         return lws_service(r->ctx, 0) >= 0;
     uv_run(r->loop, UV_RUN_ONCE);
-    /* What lws has buffered (a message that is being inflated, a pipelined request) it serves once
+    /* What lws has buffered (messages behind a pause, a pipelined request) it serves once
      * behind a socket event, and under libuv not again by itself: make another event. Only as long
      * as that gets somewhere: a connection that is being closed keeps its buffer to the end. */
     if (r->callbacks != r->kicked_at && !lws_service_adjust_timeout(r->ctx, 1, 0)) {

@@ -9,8 +9,10 @@
 #include <string.h>
 
 enum {
-    KEEP_RX = 4096,      /* a larger receive buffer is given back after its message */
-    MAX_UNREAD = 262144, /* bytes of answers waiting at which no further messages are read */
+    KEEP_RX = 4096,       /* a larger receive buffer is given back after its message */
+    MAX_UNREAD = 262144,  /* bytes of answers waiting at which no further messages are read */
+    STRANGER_MAX = 16384, /* largest message before authentication */
+    RSV1 = 0x40,          /* among lws's reserved bits: the message is compressed */
 };
 
 void ws_prepare(conn *c, const ws_protocol *protocol, const principal *who)
@@ -22,16 +24,6 @@ void ws_prepare(conn *c, const ws_protocol *protocol, const principal *who)
     list_init(&s->subs);
     s->opened_us = clock_mono_us();
     c->ws = s;
-}
-
-bool ws_accept_deflate(conn *c)
-{
-    char offer[512];
-    if (lws_hdr_copy(c->wsi, offer, sizeof offer, WSI_TOKEN_EXTENSIONS) <= 0 ||
-        strstr(offer, "server_max_window_bits"))
-        return false;
-    c->ws->deflate_bits = 15;
-    return true;
 }
 
 void ws_opened(conn *c)
@@ -51,6 +43,9 @@ void ws_free(conn *c)
     agent_release(c->r, c->ws->agent);
     buf_free(&c->ws->rx);
     mem_free(c->ws->metadata);
+    if (c->ws->inflater)
+        pmd_free(c->ws->inflater);
+    mem_free(c->ws->inflater);
     mem_free(c->ws);
     c->ws = NULL;
 }
@@ -88,16 +83,11 @@ static bool send_close(conn *c)
     return ok;
 }
 
-static int refuse_message(conn *c, error_code code, const char *what)
+/* What still comes is read past, so that the client gets to see why. */
+static void refuse(conn *c, int close_code, const char *why)
 {
-    conn_end(c, error_describe(code)->close_code, what);
-    if (!c->ws->deflate_bits)
-        return 0; /* what still comes is read past, so that the client gets to see why */
-    /* A small frame may go on inflating for long: end it here. */
-    if (conn_flush(c) && !c->blocked)
-        send_close(c);
-    conn_kill(c);
-    return -1;
+    STAT_ADD(c->r->stats.errors, 1);
+    conn_end(c, close_code, why);
 }
 
 void ws_bad_message(conn *c)
@@ -124,43 +114,105 @@ static void listen_again(conn *c)
         conn_resume(c);
 }
 
+static bool begin_message(conn *c)
+{
+    ws *s = c->ws;
+    buf_clear(&s->rx);
+    s->rx_utf8 = (utf8_stream){0};
+    s->rx_binary = lws_frame_is_binary(c->wsi);
+    s->rx_deflated = lws_get_reserved_bits(c->wsi) & RSV1;
+    if (s->rx_binary ? s->protocol->binary : s->protocol->text)
+        return true;
+    refuse(c, 1003,
+           s->rx_binary ? "this protocol takes text messages only"
+                        : "this protocol takes binary messages only");
+    return false;
+}
+
+static bool begin_frame(conn *c)
+{
+    if (!c->ws->in_message)
+        return begin_message(c);
+    if (!(lws_get_reserved_bits(c->wsi) & RSV1))
+        return true;
+    refuse(c, 1002, "a continuation is marked as compressed");
+    return false;
+}
+
+/* A stranger has nothing to say but its token. */
+static size_t largest_message(const conn *c)
+{
+    size_t max = (size_t)daemon_config(c->r->d)->max_message;
+    return c->ws->who.kind == PRINCIPAL_NONE && max > STRANGER_MAX ? STRANGER_MAX : max;
+}
+
+/* Adds a piece to the message; false when that ends the connection. The size is counted after
+ * decompression: a small frame may grow without bound. */
+static bool add_piece(conn *c, const char *p, size_t n, bool last)
+{
+    ws *s = c->ws;
+    size_t before = s->rx.len, max = largest_message(c);
+    pmd_result r = PMD_OK;
+    if (s->rx_deflated)
+        r = pmd_inflate(s->inflater, p, n, last, &s->rx, max);
+    else if (n > max - before)
+        r = PMD_TOO_BIG;
+    else
+        buf_add(&s->rx, p, n);
+    if (r == PMD_NO_MEMORY || s->rx.failed)
+        refuse(c, 1011, "there is no memory for the message");
+    else if (r == PMD_TOO_BIG)
+        refuse(c, 1009, "the message is too big");
+    else if (r == PMD_BAD)
+        refuse(c, 1007, "the compressed data is damaged");
+    else if (!s->rx_binary && (!utf8_feed(&s->rx_utf8, s->rx.data + before, s->rx.len - before) ||
+                               (last && !utf8_whole(&s->rx_utf8))))
+        refuse(c, 1007, "the text is not UTF-8");
+    else
+        return true;
+    return false;
+}
+
+static void take_message(conn *c)
+{
+    ws *s = c->ws;
+    STAT_ADD(c->r->stats.messages_in, 1);
+    c->messages_in++;
+    c->asked_us = c->last_activity_us;
+    s->protocol->message(c, s->rx_binary, s->rx.data ? s->rx.data : "", s->rx.len);
+    c->asked_us = 0;
+    if (!c->ws)
+        return;
+    buf_clear(&c->ws->rx);
+    if (c->ws->rx.cap > KEEP_RX)
+        buf_free(&c->ws->rx);
+    hold_back(c);
+}
+
 int ws_on_receive(conn *c, const char *p, size_t n)
 {
     ws *s = c->ws;
-    bool last = lws_is_final_fragment(c->wsi) && !lws_remaining_packet_payload(c->wsi);
     c->last_activity_us = clock_mono_us();
     s->pinged_us = 0;
     STAT_ADD(c->r->stats.bytes_in, n);
     c->bytes_in += n;
     if (c->state != CONN_WS)
-        return s->deflate_bits ? -1 : 0;
-    if (lws_is_first_fragment(c->wsi)) {
-        buf_clear(&s->rx);
-        s->rx_binary = lws_frame_is_binary(c->wsi);
-    }
-    /* Counted here, after decompression: a small frame may grow without bound. */
-    if (s->rx.len + n > (size_t)daemon_config(c->r->d)->max_message)
-        return refuse_message(c, ERR_MESSAGE_TOO_BIG, "the message is too big");
-    buf_add(&s->rx, p, n);
-    if (s->rx.failed)
-        return -1;
-    if (!last)
         return 0;
-    STAT_ADD(c->r->stats.messages_in, 1);
-    c->messages_in++;
-    if (s->rx_binary ? !s->protocol->binary : !s->protocol->text)
-        return refuse_message(c, ERR_UNSUPPORTED_MEDIA,
-                              s->rx_binary ? "this protocol takes text messages only"
-                                           : "this protocol takes binary messages only");
-    c->asked_us = c->last_activity_us;
-    s->protocol->message(c, s->rx_binary, s->rx.data ? s->rx.data : "", s->rx.len);
-    c->asked_us = 0;
-    if (c->ws) {
-        buf_clear(&c->ws->rx);
-        if (c->ws->rx.cap > KEEP_RX)
-            buf_free(&c->ws->rx);
-        hold_back(c);
-    }
+    if (!s->in_frame && !begin_frame(c))
+        return 0;
+    s->in_frame = lws_remaining_packet_payload(c->wsi) > 0;
+    s->in_message = s->in_frame || !lws_is_final_fragment(c->wsi);
+    if (add_piece(c, p, n, !s->in_message) && !s->in_message)
+        take_message(c);
+    return 0;
+}
+
+int ws_on_pong(conn *c)
+{
+    c->last_activity_us = clock_mono_us();
+    c->ws->pinged_us = 0;
+    if (lws_get_reserved_bits(c->wsi) & RSV1)
+        refuse(c, 1002, "a control frame is marked as compressed");
     return 0;
 }
 
@@ -214,9 +266,30 @@ bool ws_flush(conn *c)
     return true;
 }
 
-int ws_on_peer_close(conn *c)
+/* What is wrong with a close frame; 0: nothing that lws does not see itself (it has replaced a code
+ * that may not be sent by 1002 before we are told). */
+static int close_fault(const unsigned char *p, size_t n, const char **why)
 {
-    return c->ws->close_sent ? -1 : 0;
+    *why = "the close frame is malformed";
+    if (n == 1 || (n >= 2 && (p[0] << 8 | p[1]) >= 5000))
+        return 1002;
+    *why = "the close reason is not UTF-8";
+    return n > 2 && utf8_valid((const char *)p + 2, n - 2) != n - 2 ? 1007 : 0;
+}
+
+int ws_on_peer_close(conn *c, const unsigned char *p, size_t n)
+{
+    const char *why;
+    if (c->ws->close_sent)
+        return -1;
+    int fault = close_fault(p, n, &why);
+    if (!fault)
+        return 0; /* lws sends it back */
+    c->close_code = (uint32_t)fault;
+    snprintf(c->close_reason, sizeof c->close_reason, "%s", why);
+    if (conn_flush(c) && !c->blocked)
+        send_close(c);
+    return -1;
 }
 
 int ws_on_writable(conn *c)

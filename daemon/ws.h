@@ -7,19 +7,24 @@
 
 #include "auth/auth.h"
 #include "daemon/agents.h"
+#include "base/utf8.h"
 #include "daemon/conn.h"
 #include "daemon/ws_protocol.h"
+#include "wire/pmd.h"
 #include "wire/ws_frame.h"
 
 typedef struct ws {
     const ws_protocol *protocol;
-    principal who; /* PRINCIPAL_NONE until it has authenticated */
-    char id[24];   /* connection_id: "c" and the serial number */
-    buf rx;        /* the message that is arriving */
-    bool rx_binary;
-    bool rx_too_big;
-    int deflate_bits; /* window bits to compress with, 0: not negotiated */
-    list subs;        /* sub.ws_link */
+    principal who;             /* PRINCIPAL_NONE until it has authenticated */
+    char id[24];               /* connection_id: "c" and the serial number */
+    buf rx;                    /* the message that is arriving */
+    bool in_message, in_frame; /* the last piece was not its last */
+    bool rx_binary, rx_deflated;
+    utf8_stream rx_utf8;
+    int deflate_bits;       /* window bits to compress with, 0: not negotiated */
+    pmd_inflater *inflater; /* where it was negotiated */
+    int offers_seen;        /* of permessage-deflate in the handshake */
+    list subs;              /* sub.ws_link */
     int n_subs;
     agent *agent;   /* what the client calls itself, NULL: nothing; held */
     char *metadata; /* what the client told of itself: a JSON object, NULL: nothing; owned */
@@ -31,15 +36,13 @@ typedef struct ws {
 
 /* Prepares c->ws while the upgrade is checked. */
 void ws_prepare(conn *c, const ws_protocol *protocol, const principal *who);
-/* Whether the client's offer of permessage-deflate can be accepted. One that limits our window is
- * declined, since lws cannot name it in its answer (RFC 7692, 7.1.2.1). */
-bool ws_accept_deflate(conn *c);
 void ws_opened(conn *c);
 /* A piece of a message; nonzero: close. */
 int ws_on_receive(conn *c, const char *p, size_t n);
 int ws_on_writable(conn *c);
-/* The peer's close frame came; nonzero: it answers ours, so close without another. */
-int ws_on_peer_close(conn *c);
+int ws_on_pong(conn *c);
+/* The peer's close frame came, with this payload; nonzero: close without lws's answer. */
+int ws_on_peer_close(conn *c, const unsigned char *p, size_t n);
 /* Writes output and event frames; false: broken socket. */
 bool ws_flush(conn *c);
 /* Every second: authentication time, pings. */

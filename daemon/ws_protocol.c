@@ -22,9 +22,24 @@ static const ws_protocol *by_name(const char *name)
     return NULL;
 }
 
+/* A list of names (RFC 6455, 4.1); lws hangs up on others than these without a word. */
+static bool well_formed(const char *offered)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                  "!#$%&'*+-.^_`|~";
+    while (*offered) {
+        offered += strspn(offered, ", \t");
+        size_t n = strspn(offered, letters);
+        offered += n;
+        if (n >= WS_NAME_MAX || (*offered && !strchr(", \t", *offered)))
+            return false;
+    }
+    return true;
+}
+
 static const ws_protocol *first_spoken(const char *offered)
 {
-    char names[256], *rest = names;
+    char names[WS_OFFER_MAX], *rest = names;
     if (!*offered)
         return ws_protocols[0];
     snprintf(names, sizeof names, "%s", offered);
@@ -54,6 +69,9 @@ static void list_all(char *to, size_t room)
 const ws_protocol *ws_protocol_choose(const char *path, const char *offered, error *e)
 {
     char all[160];
+    if (!well_formed(offered))
+        return error_set(e, ERR_INVALID_MESSAGE, "Sec-WebSocket-Protocol is no list of names"),
+               NULL;
     const ws_protocol *p = first_spoken(offered);
     if (strcmp(path, "/api/v1/ws") == 0) {
         list_all(all, sizeof all);

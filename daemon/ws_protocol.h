@@ -61,6 +61,9 @@ extern const ws_protocol ws_protocol_json; /* rustydb.json.v1, ws_json.c */
 /* The protocols of /api/v1/ws, the default one first; ends with NULL. */
 extern const ws_protocol *const ws_protocols[];
 
+/* Room for Sec-WebSocket-Protocol, and for one name in it; libwebsockets hangs up on more. */
+enum { WS_OFFER_MAX = 127, WS_NAME_MAX = 64 };
+
 /* The protocol for an upgrade of this path with these offered subprotocols (the header's text, ""
  * when none is offered): the first offered one that is spoken. NULL with e set: NOT_FOUND for the
  * path, INVALID_MESSAGE for the offer. */
