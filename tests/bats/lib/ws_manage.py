@@ -1,7 +1,11 @@
 """Cases of manage.bats."""
 
 import asyncio
+import json
+import os
 import re
+import resource
+import subprocess
 from urllib.parse import quote
 
 import websockets
@@ -230,6 +234,25 @@ async def connection_killed():
     assert now["active_connections"] == now["active_subscriptions"] == 1, now
     rest.run("INSERT INTO t VALUES(1)")
     assert (await left.event())["row"] == {"a": 1}
+
+
+async def more_than_a_page():
+    """The command line walks all pages; so many connections are more than one may hold."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    for _ in range(21):
+        await asyncio.gather(*(connect() for _ in range(50)))
+
+    def listed(*arguments):
+        command = [os.environ["RUSTYDB_BIN"], "connections", "--format", "jsonl", *arguments]
+        lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return [json.loads(line)["connection_id"] for line in lines.splitlines()]
+
+    ids = await in_thread(listed)
+    assert len(ids) == len(set(ids)) == 1050, len(ids)
+    assert ids == sorted(ids, key=_number)
+    assert await in_thread(listed, "--limit", "1003") == ids[:1003]
+    assert await in_thread(listed, "--limit", "1000") == ids[:1000]
 
 
 async def connections_come_and_go():

@@ -1,0 +1,167 @@
+#include "cli/listing.h"
+
+#include <string.h>
+
+#include "cli/scan.h"
+#include "json/writer.h"
+
+enum { PAGE = 1000 };
+
+static bool not_understood(error *e)
+{
+    return error_set(e, ERR_CLIENT_ERROR, "the daemon's answer is not understood");
+}
+
+void listing_param(buf *query, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    if (query->len)
+        buf_addc(query, '&');
+    buf_adds(query, name);
+    buf_addc(query, '=');
+    rest_escape(query, value);
+}
+
+/* ---- rows --------------------------------------------------------------------------------------
+ */
+
+/* Only once there is an answer, so that an error does not stand behind a heading. */
+static void begin_rows(listing *l)
+{
+    if (l->begun)
+        return;
+    l->begun = true;
+    buf text = BUF_INIT;
+    json_writer w;
+    jw_init(&w, &text);
+    jw_begin_array(&w);
+    for (const char *const *name = l->columns; *name; name++) {
+        jw_begin_object(&w);
+        jw_key(&w, "name");
+        jw_str(&w, *name);
+        jw_end_object(&w);
+    }
+    jw_end_array(&w);
+    format_begin(l->format, scan_value(text.data, text.len));
+    buf_free(&text);
+}
+
+void listing_open(listing *l, const listing_kind *kind, client *c, const char *on_terminal)
+{
+    const char *asked = c->common->format;
+    const char *name = asked ? asked : c->out.terminal ? on_terminal : "csv";
+    *l = (listing){.kind = kind, .c = c};
+    l->columns = strcmp(name, "table") == 0 ? kind->brief : kind->columns;
+    l->format = format_new(
+        name, &(format_options){.color = c->out.color, .utf8 = c->out.utf8, .header = true},
+        &c->out.text);
+}
+
+bool listing_row(listing *l, scan_text thing, error *e)
+{
+    buf text = BUF_INIT;
+    json_writer w;
+    scan_text value;
+    begin_rows(l);
+    jw_init(&w, &text);
+    jw_begin_array(&w);
+    for (const char *const *name = l->columns; *name; name++) {
+        if (scan_member(thing, *name, &value))
+            jw_raw(&w, value.p, value.n);
+        else
+            jw_null(&w);
+    }
+    jw_end_array(&w);
+    bool good = scan_kind_of(thing) == SCAN_OBJECT && !text.failed &&
+                format_row(l->format, scan_value(text.data, text.len));
+    buf_free(&text);
+    return good || not_understood(e);
+}
+
+void listing_close(listing *l, bool complete)
+{
+    if (complete) {
+        begin_rows(l);
+        format_end(l->format);
+    } else if (l->begun) {
+        format_show(l->format);
+    }
+    format_free(l->format);
+}
+
+/* ---- fetching ----------------------------------------------------------------------------------
+ */
+
+static bool get(listing *l, const char *path, buf *answer, scan_text *object, error *e)
+{
+    buf_clear(answer);
+    if (!rest_send(
+            l->c->rest,
+            &(rest_request){.method = "GET", .path = path, .timeout_ms = l->c->common->timeout_ms},
+            answer, e))
+        return false;
+    *object = scan_value(answer->data ? answer->data : "", answer->len);
+    return scan_kind_of(*object) == SCAN_OBJECT || not_understood(e);
+}
+
+/* Shows a page; `after` becomes the id of its last thing, *n how many there were. */
+static bool show_page(listing *l, scan_text page, buf *after, int64_t *n, error *e)
+{
+    scan_text things, thing, id;
+    scan_items it;
+    *n = 0;
+    if (!scan_member(page, l->kind->name, &things) || !scan_enter(&it, things))
+        return not_understood(e);
+    while (scan_next(&it, NULL, &thing)) {
+        buf_clear(after);
+        if (!scan_member(thing, l->kind->key, &id) || !scan_unquote(after, id))
+            return not_understood(e);
+        if (!listing_row(l, thing, e))
+            return false;
+        ++*n;
+    }
+    return !it.failed || not_understood(e);
+}
+
+static bool next_page(listing *l, const char *filter, buf *after, int64_t wanted, int64_t *n,
+                      error *e)
+{
+    buf path = BUF_INIT, query = BUF_INIT, answer = BUF_INIT;
+    scan_text page;
+    buf_adds(&query, filter);
+    listing_param(&query, "after", after->len ? buf_cstr(after) : NULL);
+    buf_addf(&path, "%s?limit=%lld%s%s", l->kind->path, (long long)wanted, query.len ? "&" : "",
+             buf_cstr(&query));
+    bool good = get(l, buf_cstr(&path), &answer, &page, e) && show_page(l, page, after, n, e);
+    buf_free(&path);
+    buf_free(&query);
+    buf_free(&answer);
+    return good;
+}
+
+bool listing_pages(listing *l, const char *filter, int64_t limit, error *e)
+{
+    buf after = BUF_INIT;
+    int64_t shown = 0, wanted, n;
+    bool good;
+    do {
+        wanted = limit && limit - shown < PAGE ? limit - shown : PAGE;
+        good = next_page(l, filter, &after, wanted, &n, e) && output_flush(&l->c->out);
+        shown += n;
+    } while (good && n == wanted && (!limit || shown < limit));
+    buf_free(&after);
+    return good;
+}
+
+bool listing_one(listing *l, const char *id, error *e)
+{
+    buf path = BUF_INIT, answer = BUF_INIT;
+    scan_text thing;
+    buf_addf(&path, "%s/", l->kind->path);
+    rest_escape(&path, id);
+    bool good = get(l, buf_cstr(&path), &answer, &thing, e) && listing_row(l, thing, e);
+    buf_free(&path);
+    buf_free(&answer);
+    return good;
+}

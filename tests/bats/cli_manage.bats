@@ -1,0 +1,95 @@
+#!/usr/bin/env bats
+# rustydb connections: what it shows, what it ends, and what it says when it cannot.
+
+load helper
+
+# follow N: starts `rustydb subscribe channel:N`, waits until it is connected, leaves its pid in BG.
+follow() {
+  local before
+  before=$("$BIN" connections --format jsonl --state open | wc -l)
+  background "$BIN" subscribe -q "channel:$1" >"$T/out.$1" 2>"$T/err.$1"
+  wait_until eval "[ \$($BIN connections --format jsonl --state open | jq -c 'select(.subscription_count == 1)' | wc -l) = $((before + 1)) ]"
+}
+
+@test "connections: list and show, in every format" {
+  start_daemon
+  [ "$("$BIN" connections --format jsonl)" = '' ]
+  [ "$("$BIN" connections --format json)" = '[]' ]
+  [ "$("$BIN" connections | wc -l)" = 1 ]
+  local n
+  for n in 1 2 3; do follow "$n"; done
+  "$BIN" connections list --format jsonl >"$T/list"
+  [ "$(jq -r .connection_id "$T/list" | tr '\n' ' ')" = "$(jq -r .connection_id "$T/list" | sort -V | tr '\n' ' ')" ]
+  [ "$(jq -c '[.state, .user_id, .subprotocol, .metadata]' "$T/list" | sort -u)" = '["open","root","rustydb.json.v1",null]' ]
+  [ "$("$BIN" connections --format json | jq length)" = 3 ]
+  [ "$("$BIN" connections | cut -d, -f1)" = "connection_id
+$(jq -r .connection_id "$T/list")" ]
+  [ "$("$BIN" connections --limit 2 --format jsonl | jq -r .connection_id)" = "$(head -n 2 "$T/list" | jq -r .connection_id)" ]
+  [ "$("$BIN" connections --user nobody --format jsonl)" = '' ]
+  [ "$("$BIN" connections -u root --format jsonl | wc -l)" = 3 ]
+  local id
+  id=$(tail -n 1 "$T/list" | jq -r .connection_id)
+  [ "$("$BIN" connections show "$id" --format json | jq -r '.[0].subscriptions | length')" = 1 ]
+  "$BIN" connections show "$id" --format line | grep -q "connection_id = $id"
+  script -qec "$BIN connections --no-color show $id" /dev/null </dev/null >"$T/tty"
+  grep -q "connection_id = $id" "$T/tty"
+  script -qec "$BIN connections" /dev/null </dev/null >"$T/tty"
+  grep -q '│' "$T/tty"
+  grep -q "$id" "$T/tty"
+}
+
+@test "connections: more than one page" {
+  start_daemon --reactors 2
+  case_of ws_manage more_than_a_page
+}
+
+@test "connections: kill ends them with a code and a reason" {
+  start_daemon
+  follow a
+  local first=$BG id
+  id=$("$BIN" connections --format jsonl | jq -r .connection_id)
+  [ "$("$BIN" connections kill "$id" --reason 'that is all')" = "$id is closed with 1008" ]
+  local status=0
+  wait_exit "$first" 20 || status=$?
+  [ "$status" = 4 ]
+  grep -q 'that is all' "$T/err.a"
+  # With 1012 it comes back by itself, as another connection.
+  follow b
+  id=$("$BIN" connections --format jsonl | jq -r .connection_id)
+  [ "$("$BIN" connections kill "$id" -q --close-code 1012)" = '' ]
+  wait_until eval "[ -n \"\$($BIN connections --state open --format jsonl | jq -r .connection_id | grep -vx $id)\" ]"
+  id=$("$BIN" connections --state open --format jsonl | jq -r .connection_id)
+  [ "$("$BIN" connections kill "$id" -c 4000 --format jsonl)" = "{\"connection_id\":\"$id\",\"close_code\":4000,\"reason\":\"closed by the administration\"}" ]
+}
+
+@test "connections: what cannot be done is said" {
+  start_daemon
+  follow a
+  local id
+  id=$("$BIN" connections --format jsonl | jq -r .connection_id)
+  run --separate-stderr "$BIN" connections kill c999 "$id" x
+  [ "$status" = 5 ]
+  [ "$output" = "$id is closed with 1008" ]
+  [ "$(grep -c NOT_FOUND <<<"$stderr")" = 2 ]
+  run --separate-stderr "$BIN" connections show c999
+  [ "$status" = 5 ]
+  [ "$output" = '' ]
+  [[ $stderr == *'there is no connection c999'* ]]
+  run --separate-stderr "$BIN" connections --state up
+  [ "$status" = 5 ]
+  [ "$output" = '' ]
+  run --separate-stderr "$BIN" connections kill c1 --close-code 1005
+  [ "$status" = 5 ]
+  local wrong
+  for wrong in 'sing' 'list c1' 'show' 'kill' '--close-code 4000' 'show c1 --reason x' 'kill c1 --state open' \
+    'kill c1 --close-code 999' '--limit 0' '--format yaml'; do
+    # shellcheck disable=SC2086 # words
+    run "$BIN" connections $wrong
+    [ "$status" = 2 ]
+  done
+  run "$BIN" connections --token wrong
+  [ "$status" = 4 ]
+  kill_daemon
+  run "$BIN" connections
+  [ "$status" = 3 ]
+}
