@@ -55,13 +55,18 @@ static bool enlist(sub *s)
     return map_put(&s->c->r->subs, (const char *)&s->number, sizeof s->number, s, NULL);
 }
 
-static void free_ask(feed_request *ask)
+/* A request kept for the day on which the subscriber falls behind. */
+typedef struct kept_request {
+    feed_request q; /* in mem */
+    arena mem;
+} kept_request;
+
+static void kept_free(kept_request *k)
 {
-    if (!ask)
+    if (!k)
         return;
-    mem_free((char *)(uintptr_t)ask->table);
-    mem_free((char *)(uintptr_t)ask->where);
-    mem_free(ask);
+    arena_free(&k->mem);
+    mem_free(k);
 }
 
 static void sub_free(sub *s)
@@ -74,7 +79,7 @@ static void sub_free(sub *s)
         hub_release(r, s->stream);
     s->c->ws->n_subs--;
     STAT_ADD(r->stats.subscriptions, -1);
-    free_ask(s->ask);
+    kept_free(s->kept);
     mem_free(s->topic);
     mem_free(s->key);
     mem_free(s->request_id);
@@ -132,6 +137,8 @@ static sub *sub_new(conn *c, const sub_request *q, const char *request_id, error
 {
     buf key = BUF_INIT;
     buf_addf(&key, "%s\n%u\n%s", q->topic, q->ops, q->where ? q->where : "");
+    for (int i = 0; i < q->n_columns; i++)
+        buf_addf(&key, "\n%s", q->columns[i]);
     if (!check_new(c, buf_cstr(&key), e)) {
         buf_free(&key);
         return NULL;
@@ -177,9 +184,10 @@ static void say_subscribed(sub *s, const feed_msg *m)
 
 static bool subscribe_channel(conn *c, const sub_request *q, const char *request_id, error *e)
 {
-    if (q->where || q->ops || q->has_since || q->policy == POLICY_REPLAY)
-        return error_set(e, ERR_INVALID_MESSAGE,
-                         "a channel is live only: it takes no where, ops, since or policy replay");
+    if (q->where || q->ops || q->n_columns || q->has_since || q->policy == POLICY_REPLAY)
+        return error_set(
+            e, ERR_INVALID_MESSAGE,
+            "a channel is live only: it takes no where, ops, columns, since or policy replay");
     if (!params_check_channel(q->topic + strlen("channel:"), e))
         return false;
     sub *s = sub_new(c, q, request_id, e);
@@ -195,18 +203,16 @@ static bool subscribe_channel(conn *c, const sub_request *q, const char *request
     return true;
 }
 
-/* Kept for the day on which the subscriber falls behind. */
-static feed_request *keep_ask(const feed_request *q)
+static bool keep(sub *s, const feed_request *q)
 {
-    feed_request *mine = xalloc(sizeof *mine);
-    *mine = *q;
-    mine->table = xstrdup(q->table);
-    mine->where = q->where ? xstrdup(q->where) : NULL;
-    mine->log_id = NULL;
-    return mine;
+    s->kept = xalloc(sizeof *s->kept);
+    if (!feed_request_copy(&s->kept->q, q, &s->kept->mem))
+        return false;
+    s->kept->q.log_id = NULL;
+    return true;
 }
 
-static bool subscribe_table(conn *c, const sub_request *q, const char *request_id, error *e)
+static bool subscribe_tables(conn *c, const sub_request *q, const char *request_id, error *e)
 {
     sub *s = sub_new(c, q, request_id, e);
     if (!s)
@@ -215,30 +221,54 @@ static bool subscribe_table(conn *c, const sub_request *q, const char *request_i
         .listener = c->r->listener,
         .sub = s->number,
         .form = ws_form_of(c),
-        .table = q->topic + strlen("table:"),
+        .n_tables = q->n_tables,
+        .tables = q->tables,
+        .read_to = q->read_to,
         .ops = q->ops,
         .where = q->where,
+        .n_columns = q->n_columns,
+        .columns = q->columns,
         .has_since = q->has_since,
         .since = q->since,
         .log_id = q->log_id,
     };
     s->source = &c->r->d->tables;
-    if (q->policy == POLICY_REPLAY)
-        s->ask = keep_ask(&f);
-    if (feed_subscribe(c->r->d->feed, &f))
+    if ((q->policy != POLICY_REPLAY || keep(s, &f)) && feed_subscribe(c->r->d->feed, &f))
         return true;
     sub_free(s);
     return no_memory(e);
 }
 
+/* "tables:" and the names, as the answer shows them. */
+static bool subscribe_list(conn *c, const sub_request *q, const char *request_id, error *e)
+{
+    buf topic = BUF_INIT;
+    sub_request named = *q;
+    buf_adds(&topic, "tables:");
+    for (int i = 0; i < q->n_tables; i++)
+        buf_addf(&topic, "%s%s", i ? "," : "", q->tables[i]);
+    named.topic = buf_cstr(&topic);
+    bool ok = topic.failed ? no_memory(e) : subscribe_tables(c, &named, request_id, e);
+    buf_free(&topic);
+    return ok;
+}
+
 bool hub_subscribe(conn *c, const sub_request *q, const char *request_id, error *e)
 {
+    if (!q->topic)
+        return subscribe_list(c, q, request_id, e);
     if (strncmp(q->topic, "channel:", 8) == 0)
         return subscribe_channel(c, q, request_id, e);
-    if (strncmp(q->topic, "table:", 6) == 0)
-        return subscribe_table(c, q, request_id, e);
+    if (strcmp(q->topic, "tables:*") == 0)
+        return subscribe_tables(c, q, request_id, e);
+    if (strncmp(q->topic, "table:", 6) == 0) {
+        sub_request one = *q;
+        one.n_tables = 1;
+        one.tables = (const char *const[]){q->topic + strlen("table:")};
+        return subscribe_tables(c, &one, request_id, e);
+    }
     error_set(e, ERR_INVALID_MESSAGE, "there is no topic '%.100s'", q->topic);
-    return error_hint(e, "Topics are table:NAME and channel:NAME.");
+    return error_hint(e, "Topics are table:NAME, tables:* and channel:NAME.");
 }
 
 /* ---- falling behind ----------------------------------------------------------------------------
@@ -262,10 +292,10 @@ static void resume(sub *s)
     hub_leave(s);
     s->number = next_number();
     s->state = SUB_RESUMING;
-    s->ask->sub = s->number;
-    s->ask->has_since = true;
-    s->ask->since = s->lsn;
-    if (!enlist(s) || !feed_subscribe(r->d->feed, s->ask))
+    s->kept->q.sub = s->number;
+    s->kept->q.has_since = true;
+    s->kept->q.since = s->lsn;
+    if (!enlist(s) || !feed_subscribe(r->d->feed, &s->kept->q))
         sub_cut_off(s);
 }
 

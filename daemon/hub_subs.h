@@ -41,10 +41,10 @@ typedef struct sub {
     hub_stream *stream;
     hub_segment *at; /* cursor, when live */
     size_t offset;
-    int64_t lsn;       /* everything up to it has been written or did not match; 0: no lsn */
-    int64_t lost_to;   /* with lost: highest lsn that it was not given */
-    bool lost;         /* it has missed something and has not been told yet */
-    feed_request *ask; /* POLICY_REPLAY: as it was first asked for; owned, strings too */
+    int64_t lsn;     /* everything up to it has been written or did not match; 0: no lsn */
+    int64_t lost_to; /* with lost: highest lsn that it was not given */
+    bool lost;       /* it has missed something and has not been told yet */
+    struct kept_request *kept; /* POLICY_REPLAY: as it was first asked for; owned */
     char filter[FEED_FILTER_ID + 1];
     char *topic;      /* owned */
     char *key;        /* topic, operations and filter: to find a second one; owned */
@@ -52,9 +52,14 @@ typedef struct sub {
 } sub;
 
 typedef struct sub_request {
-    const char *topic; /* "table:NAME" or "channel:NAME" */
+    const char *topic; /* "table:NAME", "channel:NAME" or "tables:*"; NULL: `tables` */
+    int n_tables;
+    const char *const *tables;
+    const int64_t *read_to; /* see feed_request */
     op_set ops;
     const char *where;
+    int n_columns;
+    const char *const *columns;
     bool has_since;
     int64_t since;
     const char *log_id;

@@ -26,7 +26,8 @@ ws_request ws_request_commit; /* {"transaction"} */
 ws_request ws_request_rollback;
 
 /* ---- ws_subscribe.c ---- */
-ws_request ws_request_subscribe;   /* {"topic","ops"?,"where"?,"since"?,"policy"?} */
+/* {"topic" or "tables","ops"?,"where"?,"columns"?,"since"?,"policy"?} */
+ws_request ws_request_subscribe;
 ws_request ws_request_unsubscribe; /* {"subscription_id"} */
 ws_request ws_request_publish;     /* {"channel","message","event"?,"metadata"?} */
 

@@ -31,6 +31,25 @@ static bool read_ops(json_t *list_of, const char *where, op_set *ops, error *e)
     return true;
 }
 
+/* A list of names, borrowed from it; NULL is none. */
+static bool read_names(json_t *list_of, const char *where, const char *what, const char **to,
+                       int room, int *n, error *e)
+{
+    size_t i;
+    json_t *item;
+    if (list_of && (json_array_size(list_of) == 0 || json_array_size(list_of) > (size_t)room))
+        return error_set(e, ERR_INVALID_MESSAGE, "%s.%s has %zu names; 1 to %d are allowed", where,
+                         what, json_array_size(list_of), room);
+    json_array_foreach(list_of, i, item)
+    {
+        to[i] = json_string_value(item);
+        if (!to[i])
+            return error_set(e, ERR_INVALID_MESSAGE, "%s.%s[%zu] is not a string", where, what, i);
+        *n = (int)i + 1;
+    }
+    return true;
+}
+
 /* N, or "LOG_ID:N". */
 static bool read_since(json_t *since, const char *where, sub_request *s, char *log_id, size_t room,
                        error *e)
@@ -55,16 +74,27 @@ static bool read_since(json_t *since, const char *where, sub_request *s, char *l
 bool ws_request_subscribe(conn *c, const char *id, json_t *input, error *e)
 {
     char log_id[64];
-    const char *policy = NULL;
-    json_t *ops = NULL, *since = NULL;
+    const char *policy = NULL, *names[FEED_MAX_TABLES], *columns[FEED_MAX_COLUMNS];
+    json_t *ops = NULL, *since = NULL, *list_of_columns = NULL, *tables = NULL;
     sub_request s = {0};
     const char *where = c->ws->protocol->input;
     const json_field fields[] = {
-        {"topic", FIELD_STR, true, &s.topic, 0, 0},  {"ops", FIELD_ARRAY, false, &ops, 0, 0},
-        {"where", FIELD_STR, false, &s.where, 0, 0}, {"since", FIELD_ANY, false, &since, 0, 0},
+        {"topic", FIELD_STR, false, &s.topic, 0, 0},
+        {"tables", FIELD_ARRAY, false, &tables, 0, 0},
+        {"columns", FIELD_ARRAY, false, &list_of_columns, 0, 0},
+        {"ops", FIELD_ARRAY, false, &ops, 0, 0},
+        {"where", FIELD_STR, false, &s.where, 0, 0},
+        {"since", FIELD_ANY, false, &since, 0, 0},
         {"policy", FIELD_STR, false, &policy, 0, 0},
     };
     if (!ws_request_read(c, input, fields, JSON_FIELDS(fields), e))
+        return false;
+    s.tables = names;
+    s.columns = columns;
+    if (!s.topic == !tables)
+        return error_set(e, ERR_INVALID_MESSAGE, "%s: either topic or tables is wanted", where);
+    if (!read_names(tables, where, "tables", names, FEED_MAX_TABLES, &s.n_tables, e) ||
+        !read_names(list_of_columns, where, "columns", columns, FEED_MAX_COLUMNS, &s.n_columns, e))
         return false;
     if (ops && !read_ops(ops, where, &s.ops, e))
         return false;

@@ -1,10 +1,10 @@
 #include "feed/event_table.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "feed/columns.h"
 
 typedef struct event_vtab {
     sqlite3_vtab base;
@@ -18,27 +18,6 @@ typedef struct event_cursor {
 
 /* ---- the declaration --------------------------------------------------------------------------
  */
-
-static bool mentions(const char *type, const char *word)
-{
-    return strcasestr(type, word) != NULL;
-}
-
-/* The affinity of a declared type, by SQLite's rules, as a type name that has just that affinity.
- * The type itself is not repeated: its text is the user's. */
-static const char *affinity(const char *type)
-{
-    if (mentions(type, "INT"))
-        return "INTEGER";
-    if (mentions(type, "CHAR") || mentions(type, "CLOB") || mentions(type, "TEXT"))
-        return "TEXT";
-    if (*type == '\0' || mentions(type, "BLOB") ||
-        strcasecmp(type, "ANY") == 0) /* ANY of a STRICT table converts nothing */
-        return "BLOB";
-    if (mentions(type, "REAL") || mentions(type, "FLOA") || mentions(type, "DOUB"))
-        return "REAL";
-    return "NUMERIC";
-}
 
 static void add_quoted(buf *out, const char *name)
 {
@@ -59,7 +38,8 @@ static void add_declaration(buf *out, const table_shape *shape)
             buf_addc(out, ',');
         add_quoted(out, shape->names[i]);
         buf_addc(out, ' ');
-        buf_adds(out, affinity(shape->types[i]));
+        /* The type itself is not repeated: its text is the user's. */
+        buf_adds(out, affinity_name(affinity_of(shape->types[i])));
         buf_adds(out, " COLLATE ");
         add_quoted(out, *shape->collations[i] ? shape->collations[i] : "BINARY");
     }

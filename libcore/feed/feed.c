@@ -129,6 +129,7 @@ static void release(feed *f)
 {
     streams_free_all(f);
     map_free(&f->topics);
+    map_free(&f->streams);
     map_free(&f->subs);
     filter_env_free(f->env);
     f->env = NULL;
@@ -165,7 +166,8 @@ static feed *make(engine *g, const feed_config *config)
         f->config.slice = 1;
     mailbox_init(&f->box, NULL, NULL);
     pthread_mutex_init(&f->lock, NULL);
-    list *lists[] = {&f->wake_mail, &f->dirty, &f->idle, &f->ahead, &f->behind, &f->full};
+    list *lists[] = {&f->wake_mail, &f->dirty, &f->idle,       &f->ahead,
+                     &f->behind,    &f->full,  &f->everything, &f->touched};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         list_init(lists[i]);
     return f;
@@ -251,6 +253,44 @@ int feed_add_listener(feed *f, mailbox *box)
     return n;
 }
 
+static bool copy_string(const char **s, arena *mem)
+{
+    if (*s)
+        *s = arena_strndup(mem, *s, strlen(*s));
+    return *s != NULL;
+}
+
+static bool copy_list(const char *const **names, int n, arena *mem)
+{
+    if (!n)
+        return true;
+    const char **to = arena_alloc(mem, sizeof *to * (size_t)n);
+    for (int i = 0; to && i < n; i++) {
+        to[i] = (*names)[i];
+        if (!copy_string(&to[i], mem))
+            return false;
+    }
+    *names = to;
+    return to != NULL;
+}
+
+bool feed_request_copy(feed_request *to, const feed_request *from, arena *mem)
+{
+    *to = *from;
+    if (from->read_to && from->n_tables) {
+        size_t n = sizeof *from->read_to * (size_t)from->n_tables;
+        int64_t *read_to = arena_alloc(mem, n);
+        if (!read_to)
+            return false;
+        memcpy(read_to, from->read_to, n);
+        to->read_to = read_to;
+    }
+    return copy_list(&to->tables, to->n_tables, mem) &&
+           copy_list(&to->columns, to->n_columns, mem) &&
+           (!to->where || copy_string(&to->where, mem)) &&
+           (!to->log_id || copy_string(&to->log_id, mem));
+}
+
 typedef struct sub_key {
     uint64_t listener, number; /* no padding: the bytes are the key */
 } sub_key;
@@ -264,15 +304,8 @@ static sub *sub_from(const feed_request *r)
     list_init(&s->link);
     s->listener = r->listener;
     s->number = r->sub;
-    s->form = r->form;
-    s->ops = r->ops;
-    s->has_since = r->has_since;
-    s->since = r->since;
     s->answer = feed_msg_new(FEED_REFUSED, s);
-    s->table = mem_strndup(r->table, strlen(r->table));
-    s->where = r->where ? mem_strndup(r->where, strlen(r->where)) : NULL;
-    s->log_id = r->log_id ? mem_strndup(r->log_id, strlen(r->log_id)) : NULL;
-    if (s->answer && s->table && (s->where || !r->where) && (s->log_id || !r->log_id))
+    if (s->answer && feed_request_copy(&s->ask, r, &s->mem))
         return s;
     sub_free(s);
     return NULL;

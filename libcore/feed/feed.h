@@ -1,11 +1,11 @@
 /* The change feed: follows the change log on a thread of its own, evaluates each distinct filter
  * once per event, and hands finished frames to the reactors ("listeners").
  *
- * A stream is a table together with a filter (operations and a WHERE expression), written in one
- * form (the bytes that one protocol wants). Subscribers of the same stream share every frame. The
- * feed answers a subscribe request, and from then on sends the listener each frame of the stream,
- * in lsn order; because answers and frames travel through the same mailbox, an event can neither
- * slip between them nor come twice.
+ * A stream is a table (or several, or all) together with a filter: operations, a WHERE expression,
+ * columns that must have changed. It is written in one form, the bytes that one protocol wants.
+ * Subscribers of the same stream share every frame. The feed answers a subscribe request, and from
+ * then on sends the listener each frame of the stream, in lsn order; because answers and frames
+ * travel through the same mailbox, an event can neither slip between them nor come twice.
  *
  * A request with `since` is first caught up: its frames are read from the log in slices and come as
  * FEED_REPLAY for that subscription alone, with a window so that a slow reader costs no memory.
@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/mailbox.h"
@@ -31,6 +32,8 @@ typedef unsigned op_set;
 enum {
     FEED_FILTER_ID = 12,         /* hex digits of a filter's short id */
     FEED_MAX_WHERE = 4096,       /* bytes of a WHERE expression */
+    FEED_MAX_TABLES = 64,        /* tables that a stream may name */
+    FEED_MAX_COLUMNS = 64,       /* columns likewise */
     FEED_REPLAY_WINDOW = 262144, /* bytes of replay a subscription may have under way */
     FEED_MAX_LISTENERS = 64,
 };
@@ -58,7 +61,7 @@ typedef struct feed_msg {
     int64_t lsn;    /* FEED_SUBSCRIBED: head when it became known; frames: highest lsn inside */
     int events;     /* frames: how many */
     refbuf *frames; /* frames, one after the other, rendered; NULL otherwise */
-    char *table; /* FEED_SUBSCRIBED: the table as the schema spells it, as topics show it; owned */
+    char *table; /* FEED_SUBSCRIBED: the one table as the schema spells it, NULL: several; owned */
     error err;   /* FEED_REFUSED, FEED_ENDED */
 } feed_msg;
 
@@ -118,13 +121,21 @@ typedef struct feed_request {
     int listener;
     uint64_t sub; /* the listener's number, unique per listener and never used again */
     int form;     /* index into feed_config.forms */
-    const char *table;
+    int n_tables; /* 0: all, also those that are still to come; then neither where nor columns */
+    const char *const *tables;
+    /* NULL, or for each table a position up to which nothing of it is wanted (it was read). */
+    const int64_t *read_to;
     op_set ops;
     const char *where; /* NULL: none */
+    int n_columns;     /* with columns, an update is only wanted when one of them changed */
+    const char *const *columns;
     bool has_since;
     int64_t since;
     const char *log_id; /* NULL, or the log the client believes `since` to be of */
 } feed_request;
+
+/* A copy whose parts live in the arena; false when memory is out. Any thread. */
+bool feed_request_copy(feed_request *to, const feed_request *from, arena *mem);
 
 /* Copied; answered with FEED_SUBSCRIBED or FEED_REFUSED (TABLE_NOT_FOUND, INVALID_MESSAGE for a
  * filter or a position beyond the head, GAP with err.detail = oldest lsn kept). Any thread. False,

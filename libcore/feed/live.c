@@ -23,19 +23,21 @@ typedef struct live_slice {
  */
 
 /* The record comes again, for all streams that it was not sent to already. */
-static void take_back(topic *t, const log_record *rec)
+static void take_back(feed *f, const log_record *rec)
 {
-    list_each(it, &t->streams)
+    list_each_safe(it, &f->touched)
     {
-        stream *s = list_entry(it, stream, link);
+        stream *s = list_entry(it, stream, touched);
+        if (s->done_lsn == rec->lsn)
+            continue;
         stream_take_back(s, rec);
-        if (s->done_lsn != rec->lsn)
-            s->failed = false;
+        s->failed = false;
+        list_unlink(&s->touched);
     }
 }
 
 /* Notes why a stream cannot go on behind this record. */
-static bool note_failure(stream *s, const error *cause, int64_t lsn)
+static bool note_failure(feed *f, stream *s, const error *cause, int64_t lsn)
 {
     if (!s->why)
         s->why = mem_alloc(sizeof *s->why);
@@ -43,25 +45,9 @@ static bool note_failure(stream *s, const error *cause, int64_t lsn)
         return false;
     why_filter(s->why, cause, lsn);
     s->failed = true;
+    if (list_empty(&s->touched))
+        list_append(&f->touched, &s->touched);
     return true;
-}
-
-/* Gives the record to one stream. */
-static bool offer(feed *f, stream *s, const log_record *rec, bool *made)
-{
-    error e;
-    error_clear(&e);
-    switch (stream_wants(f, s, &s->live, rec, &e)) {
-    case FILTER_NO:
-        return true;
-    case FILTER_FAILED:
-        return note_failure(s, &e, rec->lsn);
-    case FILTER_NO_MEMORY:
-        return false;
-    case FILTER_YES:
-        break;
-    }
-    return stream_add(f, s, rec, made);
 }
 
 /* Whether the stream still has to be given this record: an attempt that failed half way may have
@@ -71,58 +57,101 @@ static bool is_open(const stream *s, const log_record *rec)
     return s->n_live && !s->failed && s->done_lsn != rec->lsn;
 }
 
+/* A row on its way to the streams; its text is made when the first one wants it. */
+typedef struct row_delivery {
+    feed *f;
+    const log_record *rec;
+    bool made;
+} row_delivery;
+
+static bool offer(row_delivery *d, stream *s, leg *l)
+{
+    error e;
+    error_clear(&e);
+    if (!is_open(s, d->rec))
+        return true;
+    switch (stream_wants(d->f, s, l, false, d->rec, &e)) {
+    case FILTER_NO:
+        return true;
+    case FILTER_FAILED:
+        return note_failure(d->f, s, &e, d->rec->lsn);
+    case FILTER_NO_MEMORY:
+        return false;
+    case FILTER_YES:
+        break;
+    }
+    return stream_add(d->f, s, d->rec, &d->made);
+}
+
+static bool offer_indexed(void *arg, index_entry *entry)
+{
+    leg *l = list_entry(entry, leg, indexed);
+    return offer(arg, l->stream, l);
+}
+
 static bool deliver_row(feed *f, topic *t, const log_record *rec)
 {
-    bool made = false;
-    list_each(it, &t->streams)
+    row_delivery d = {.f = f, .rec = rec};
+    const value *row = rec->row ? rec->row : rec->old_row;
+    if (t && (!topic_prepare(t, rec->shape) ||
+              !filter_index_find(&t->index, rec->shape, row, offer_indexed, &d)))
+        return false;
+    list_each(it, &f->everything)
     {
-        stream *s = list_entry(it, stream, link);
-        if (is_open(s, rec) && !offer(f, s, rec, &made))
+        if (!offer(&d, list_entry(it, stream, everything), NULL))
             return false;
     }
     return true;
+}
+
+/* A changed table must still fit the filter. */
+static bool check_altered(feed *f, leg *l, const log_record *rec)
+{
+    error e;
+    error_clear(&e);
+    if (rec->op != OP_ALTER ||
+        (leg_compile(f, l, &l->live, rec->shape, &e) && leg_find_columns(l, rec->shape, &e)))
+        return true;
+    return e.code != ERR_INTERNAL_ERROR && note_failure(f, l->stream, &e, rec->lsn);
 }
 
 /* Every stream of the table hears of a change to the table itself. */
 static bool deliver_ddl(feed *f, topic *t, const log_record *rec)
 {
-    error e;
     bool made = false;
     if (!event_is_told(rec))
         return true;
-    list_each(it, &t->streams)
+    list_each(it, t ? &t->legs : &f->everything)
     {
-        stream *s = list_entry(it, stream, link);
-        if (!is_open(s, rec))
-            continue;
-        if (!stream_add(f, s, rec, &made))
-            return false;
-        error_clear(&e);
-        if (rec->op == OP_ALTER && !stream_compile(f, s, &s->live, rec->shape, &e) &&
-            (e.code == ERR_INTERNAL_ERROR || !note_failure(s, &e, rec->lsn)))
+        leg *l = t ? list_entry(it, leg, of_topic) : NULL;
+        stream *s = t ? l->stream : list_entry(it, stream, everything);
+        if (is_open(s, rec) && (!stream_add(f, s, rec, &made) || (l && !check_altered(f, l, rec))))
             return false;
     }
-    return true;
+    return !t || deliver_ddl(f, NULL, rec);
 }
 
-/* What ends with this record ends after its frames. */
-static bool end_streams(feed *f, topic *t, const log_record *rec)
+/* What ends with this record ends after its frames. A stream of several tables outlives each. */
+static bool end_streams(feed *f, const log_record *rec)
 {
     bool gone = rec->kind == LOG_DDL && (rec->op == OP_DROP || rec->op == OP_RENAME);
     error why;
     if (gone)
         why_ddl(&why, rec);
-    list_each(it, &t->streams)
+    list_each(it, &f->touched)
     {
-        stream *s = list_entry(it, stream, link);
-        if (!gone && !s->failed)
+        stream *s = list_entry(it, stream, touched);
+        bool ends = gone && s->n_tables == 1;
+        if (!ends && !s->failed)
             continue;
         if (!stream_finish(f, s, rec))
             return false;
-        if (!stream_end_live(f, s, gone ? &why : s->why))
+        if (!stream_end_live(f, s, ends ? &why : s->why))
             return false;
         s->failed = false;
     }
+    while (list_pop(&f->touched))
+        ;
     return true;
 }
 
@@ -130,12 +159,12 @@ static bool end_streams(feed *f, topic *t, const log_record *rec)
 static bool deliver(feed *f, const log_record *rec)
 {
     topic *t = topic_find(f, rec->shape->table);
-    if (!t)
+    if (!t && list_empty(&f->everything))
         return true;
     bool is_ddl = rec->kind == LOG_DDL;
-    if ((is_ddl ? deliver_ddl(f, t, rec) : deliver_row(f, t, rec)) && end_streams(f, t, rec))
+    if ((is_ddl ? deliver_ddl(f, t, rec) : deliver_row(f, t, rec)) && end_streams(f, rec))
         return true;
-    take_back(t, rec);
+    take_back(f, rec);
     return false;
 }
 
@@ -183,14 +212,10 @@ static bool end_all(feed *f, int64_t next)
     error why;
     size_t at = 0;
     why_gap(&why, f->at + 1, next);
-    for (map_slot *slot; (slot = map_next(&f->topics, &at));) {
-        topic *t = slot->value;
-        list_each(it, &t->streams)
-        {
-            stream *s = list_entry(it, stream, link);
-            if (s->n_live && !stream_end_live(f, s, &why))
-                return false;
-        }
+    for (map_slot *slot; (slot = map_next(&f->streams, &at));) {
+        stream *s = slot->value;
+        if (s->n_live && !stream_end_live(f, s, &why))
+            return false;
     }
     list_each_safe(it, &f->ahead)
     {

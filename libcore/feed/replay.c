@@ -1,5 +1,6 @@
 #include <inttypes.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "feed/state.h"
@@ -33,12 +34,11 @@ static bool add_frame(replay_slice *slice, const log_record *rec)
     return true;
 }
 
-static bool replay_row(replay_slice *slice, const log_record *rec)
+static bool replay_row(replay_slice *slice, leg *l, const log_record *rec)
 {
-    stream *st = slice->s->outlet->stream;
     error e;
     error_clear(&e);
-    switch (stream_wants(slice->f, st, &st->past, rec, &e)) {
+    switch (stream_wants(slice->f, slice->s->outlet->stream, l, true, rec, &e)) {
     case FILTER_NO:
         return true;
     case FILTER_YES:
@@ -60,12 +60,33 @@ static bool replay_ddl(replay_slice *slice, const log_record *rec)
 {
     if (event_is_told(rec) && !add_frame(slice, rec))
         return false;
-    bool gone = rec->op == OP_DROP || rec->op == OP_RENAME;
+    bool gone =
+        slice->s->outlet->stream->n_tables == 1 && (rec->op == OP_DROP || rec->op == OP_RENAME);
     if (!gone || rec->lsn <= slice->s->known_at)
         return true;
     why_ddl(&slice->why, rec);
     slice->result = ENDED;
     return false;
+}
+
+/* What the subscriber has read already, by the table's own position. */
+static bool was_read(const sub *s, const log_record *rec)
+{
+    const feed_request *q = &s->ask;
+    for (int i = 0; q->read_to && i < q->n_tables; i++) {
+        if (strcasecmp(q->tables[i], rec->shape->table) == 0)
+            return rec->lsn <= q->read_to[i];
+    }
+    return false;
+}
+
+static bool replay_record(replay_slice *slice, const log_record *rec)
+{
+    const stream *st = slice->s->outlet->stream;
+    leg *l = stream_leg(st, rec->shape->table);
+    if ((!l && st->n_tables) || was_read(slice->s, rec))
+        return true;
+    return rec->kind == LOG_DDL ? replay_ddl(slice, rec) : replay_row(slice, l, rec);
 }
 
 static bool on_record(void *arg, const log_record *rec)
@@ -77,8 +98,7 @@ static bool on_record(void *arg, const log_record *rec)
         slice->result = ENDED;
         return false;
     }
-    if (strcmp(rec->shape->table, s->outlet->stream->topic->table) == 0 &&
-        !(rec->kind == LOG_DDL ? replay_ddl(slice, rec) : replay_row(slice, rec)))
+    if (!replay_record(slice, rec))
         return false;
     s->at = rec->lsn;
     return s->unacked + slice->f->replay.len < FEED_REPLAY_WINDOW &&

@@ -2,7 +2,8 @@
  *
  *   feed.c     the thread and the functions that others call
  *   subs.c     subscriptions: admitted, moved between states, ended
- *   streams.c  tables and filters that somebody follows
+ *   streams.c  tables with filters that somebody follows
+ *   legs.c     their parts in each table
  *   outlets.c  streams in one form, and the frames that wait for sending
  *   live.c     follows the log at its head and feeds the streams
  *   replay.c   catches subscriptions up that asked for the past
@@ -25,30 +26,51 @@
 #include "feed/event.h"
 #include "feed/feed.h"
 #include "feed/filter.h"
+#include "feed/filter_index.h"
 
-/* A table that somebody follows. */
+/* A table that somebody follows by name. */
 typedef struct topic {
     char *table; /* as the schema spells it */
-    list streams;
+    int n_legs;
+    list legs;          /* all of them */
+    filter_index index; /* the same, to find those that an event may be for */
 } topic;
 
-/* A table with a filter. */
-typedef struct stream {
+typedef struct stream stream;
+
+/* A stream's part in one of the tables that it names. */
+typedef struct leg {
+    stream *stream;
     topic *topic;
-    list link;    /* topic->streams */
-    list idle;    /* feed->idle while it has no subscriptions: freed at the end of the round */
-    list outlets; /* one per form that somebody asked for */
+    list of_topic;         /* topic->legs */
+    list of_stream;        /* stream->legs */
+    index_entry indexed;   /* in topic->index */
+    filter *live, *past;   /* `where` for the table's present shape, and for one met in replay */
+    int64_t columns_shape; /* the shape that columns_at is for; 0: none yet */
+    int *columns_at;       /* the places of stream->columns in it; owned */
+} leg;
+
+/* Tables with a filter. */
+struct stream {
+    list legs;       /* empty: every table */
+    int n_tables;    /* 0: every table */
+    list everything; /* feed->everything, when it is of every table */
+    list idle;       /* feed->idle while it has no subscriptions: freed at the end of the round */
+    list touched;    /* feed->touched while the record at hand means something to it */
+    list outlets;    /* one per form that somebody asked for */
     op_set ops;
     char *where; /* as its first subscriber wrote it; NULL: every row */
-    char *key;   /* the filter in its normal form: equal keys are equal filters */
+    arena mem;   /* holds columns */
+    int n_columns;
+    const char *const *columns;
+    char *key; /* tables and filter in their normal form: equal keys are equal streams */
     char filter_id[FEED_FILTER_ID + 1];
-    filter *live, *past; /* `where` for the table's present shape, and for one met in replay */
-    int subs;            /* subscriptions in any state */
-    int n_live;          /* live ones, of all outlets */
-    int64_t done_lsn;    /* the record at hand, once every outlet has sent up to it */
-    bool failed;         /* its filter failed on the record at hand: `why` */
+    int subs;         /* subscriptions in any state */
+    int n_live;       /* live ones, of all outlets */
+    int64_t done_lsn; /* the record at hand, once every outlet has sent up to it */
+    bool failed;      /* its filter failed on the record at hand: `why` */
     error *why;
-} stream;
+};
 
 /* A stream in one form: the listeners know it by `id`. It lives as long as its stream. */
 typedef struct outlet {
@@ -92,12 +114,8 @@ typedef struct sub {
     /* set by feed_subscribe */
     int listener;
     uint64_t number;
-    int form;
-    char *table, *where; /* until it is admitted */
-    op_set ops;
-    bool has_since;
-    int64_t since;
-    char *log_id;
+    feed_request ask; /* in mem */
+    arena mem;        /* freed when it has been admitted, unless ask.read_to is needed */
     feed_msg *answer; /* FEED_SUBSCRIBED or FEED_REFUSED, until it is sent */
     /* the feed's */
     sub_state state;
@@ -128,6 +146,9 @@ struct feed {
     bool has_more;         /* the log may go on behind `at` */
     int n_live;            /* live subscriptions of all streams */
     map topics;            /* table -> topic */
+    map streams;           /* key -> stream */
+    list everything;       /* streams of every table */
+    list touched;          /* streams that the record at hand means something to */
     list dirty;            /* outlets */
     list idle;             /* streams */
     list ahead, behind, full;
@@ -149,21 +170,38 @@ void feed_back_off(feed *f, const char *doing, const error *e);
 /* ---- streams.c --------------------------------------------------------------------------------
  */
 
-topic *topic_find(const feed *f, const char *table);
-/* The stream for a table and a filter, made where there is none. INVALID_MESSAGE for a bad filter.
- */
-stream *stream_get(feed *f, const table_shape *shape, op_set ops, const char *where, error *e);
-/* Whether its filter works for this shape, compiled into `slot` (&s->live or &s->past). */
-bool stream_compile(feed *f, stream *s, filter **slot, const table_shape *shape, error *e);
-/* Whether the record is for the stream's subscribers. FILTER_FAILED: e says why. */
-filter_verdict stream_wants(feed *f, stream *s, filter **slot, const log_record *rec, error *e);
-/* The same on the way to all its outlets: adds the record, made into text by f->event where a form
- * wants that (*made says whether it is there), to what is pending in each that has live
- * subscriptions; and takes it back. */
+/* The stream for these tables and a filter, made where there is none. INVALID_MESSAGE for a bad
+ * filter. The shapes are those of q->tables. */
+stream *stream_get(feed *f, const feed_request *q, const table_shape *const *shapes, error *e);
+/* The stream's part in this table; NULL: it does not name it. */
+leg *stream_leg(const stream *s, const char *table);
+/* Whether the record is for the stream's subscribers. l is its part in the record's table, NULL for
+ * a stream of every table; in_replay says which of its filters. FILTER_FAILED: e says why. */
+filter_verdict stream_wants(feed *f, stream *s, leg *l, bool in_replay, const log_record *rec,
+                            error *e);
+/* Adds the record to what is pending in every outlet that has live subscriptions. *made says
+ * whether f->event is its text already. */
 bool stream_add(feed *f, stream *s, const log_record *rec, bool *made);
+/* Takes it back. */
 void stream_take_back(stream *s, const log_record *rec);
 /* Sends what is pending in all outlets, each once for this record. */
 bool stream_finish(feed *f, stream *s, const log_record *rec);
+
+/* ---- legs.c -----------------------------------------------------------------------------------
+ */
+
+topic *topic_find(const feed *f, const char *table);
+/* Makes the index fit the shape of the event at hand. False when memory is out. */
+bool topic_prepare(topic *t, const table_shape *shape);
+
+leg *leg_new(feed *f, stream *s, const char *table);
+void leg_free(feed *f, leg *l);
+/* Whether the stream's WHERE works for this shape, compiled into `slot` (&l->live or &l->past). */
+bool leg_compile(feed *f, const leg *l, filter **slot, const table_shape *shape, error *e);
+/* Finds the stream's columns in this shape. INVALID_MESSAGE when one is not there. */
+bool leg_find_columns(leg *l, const table_shape *shape, error *e);
+/* Whether an update changed one of them (anything else counts as if it had). */
+bool leg_columns_changed(const leg *l, const log_record *rec);
 
 /* ---- outlets.c --------------------------------------------------------------------------------
  */

@@ -1,191 +1,208 @@
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "feed/state.h"
 #include "feed/where.h"
+
+enum { ALL_OPS = 1U << OP_INSERT | 1U << OP_UPDATE | 1U << OP_DELETE };
 
 static bool no_memory(error *e)
 {
     return error_set(e, ERR_INTERNAL_ERROR, "out of memory");
 }
 
-/* ---- topics -----------------------------------------------------------------------------------
+/* ---- what makes two requests the same ---------------------------------------------------------
  */
 
-topic *topic_find(const feed *f, const char *table)
+static int by_name(const void *a, const void *b)
 {
-    return map_get(&f->topics, table, strlen(table));
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static topic *topic_get(feed *f, const char *table)
+/* word and the sorted names, each with its length before it. */
+static bool add_names(buf *key, const char *word, const char *const *names, int n)
 {
-    topic *t = topic_find(f, table);
-    if (t)
-        return t;
-    t = mem_zalloc(sizeof *t);
-    if (!t)
-        return NULL;
-    list_init(&t->streams);
-    t->table = mem_strndup(table, strlen(table));
-    if (t->table && map_put(&f->topics, table, strlen(table), t, NULL))
-        return t;
-    mem_free(t->table);
-    mem_free(t);
-    return NULL;
+    const char *sorted[FEED_MAX_TABLES > FEED_MAX_COLUMNS ? FEED_MAX_TABLES : FEED_MAX_COLUMNS];
+    memcpy(sorted, names, sizeof *names * (size_t)n);
+    qsort(sorted, (size_t)n, sizeof *sorted, by_name);
+    buf_adds(key, word);
+    for (int i = 0; i < n; i++)
+        buf_addf(key, " %zu:%s", strlen(sorted[i]), sorted[i]);
+    buf_addc(key, ' ');
+    return !key->failed;
 }
 
-static void topic_free_if_empty(feed *f, topic *t)
+/* The filter in its normal form; empty when it lets everything pass. Where a stream is of more than
+ * one table, they are part of it: their events name the table, and by the filter's id a client
+ * tells them from those of another subscription. */
+static bool add_filter(buf *key, const feed_request *q, error *e)
 {
-    if (!list_empty(&t->streams))
-        return;
-    map_take(&f->topics, t->table, strlen(t->table));
-    mem_free(t->table);
-    mem_free(t);
-}
-
-/* ---- filters ----------------------------------------------------------------------------------
- */
-
-/* The filter in its normal form; empty when it lets everything pass. */
-static bool make_key(op_set ops, const char *where, buf *key, error *e)
-{
-    static const op_set all = 1U << OP_INSERT | 1U << OP_UPDATE | 1U << OP_DELETE;
-    if (ops == all && !where)
-        return true;
-    for (log_op op = OP_INSERT; op <= OP_DELETE; op++) {
-        if (ops & 1U << op)
-            buf_addf(key, "%s ", log_op_name(op));
+    op_set ops = q->ops ? q->ops : ALL_OPS;
+    if (q->n_tables != 1)
+        add_names(key, "tables", q->tables, q->n_tables);
+    if (ops != ALL_OPS || q->where || q->n_columns) {
+        for (log_op op = OP_INSERT; op <= OP_DELETE; op++) {
+            if (ops & 1U << op)
+                buf_addf(key, "%s ", log_op_name(op));
+        }
     }
-    if (!where)
-        return !key->failed || no_memory(e);
-    buf_adds(key, "where ");
-    buf normal = BUF_INIT;
-    bool ok = where_normalise(where, &normal, e);
-    buf_add(key, normal.data, normal.len);
-    buf_free(&normal);
-    return ok && (!key->failed || no_memory(e));
+    if (q->n_columns)
+        add_names(key, "columns", q->columns, q->n_columns);
+    if (q->where) {
+        buf normal = BUF_INIT;
+        bool ok = where_normalise(q->where, &normal, e);
+        buf_adds(key, "where ");
+        buf_add(key, normal.data, normal.len);
+        buf_free(&normal);
+        if (!ok)
+            return false;
+    }
+    return !key->failed || no_memory(e);
 }
 
 /* The first digits of the key's SHA-256: the same filter has the same id on every table, in every
  * run of the daemon. */
-static bool make_filter_id(const char *key, char out[FEED_FILTER_ID + 1])
+static bool make_filter_id(const char *normal, char out[FEED_FILTER_ID + 1])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     out[0] = '\0';
-    if (!*key)
+    if (!*normal)
         return true;
-    if (EVP_Digest(key, strlen(key), digest, NULL, EVP_sha256(), NULL) != 1)
+    if (EVP_Digest(normal, strlen(normal), digest, NULL, EVP_sha256(), NULL) != 1)
         return false;
     for (int i = 0; i < FEED_FILTER_ID / 2; i++)
         snprintf(out + (size_t)i * 2, 3, "%02x", digest[i]);
     return true;
 }
 
-bool stream_compile(feed *f, stream *s, filter **slot, const table_shape *shape, error *e)
-{
-    if (!s->where || (*slot && filter_shape(*slot)->id == shape->id))
-        return true;
-    filter *fresh = filter_new(f->env, shape, s->where, e);
-    if (!fresh)
-        return false;
-    filter_free(*slot);
-    *slot = fresh;
-    return true;
-}
-
-filter_verdict stream_wants(feed *f, stream *s, filter **slot, const log_record *rec, error *e)
-{
-    if (!(s->ops & 1U << rec->op))
-        return FILTER_NO;
-    if (!s->where)
-        return FILTER_YES;
-    if (!stream_compile(f, s, slot, rec->shape, e))
-        return e->code == ERR_INTERNAL_ERROR ? FILTER_NO_MEMORY : FILTER_FAILED;
-    return filter_match(*slot, rec->row, rec->old_row, e);
-}
-
 /* ---- streams ----------------------------------------------------------------------------------
  */
 
-static void stream_free(stream *s)
+static void stream_free(feed *f, stream *s)
 {
+    if (s->key)
+        map_take(&f->streams, s->key, strlen(s->key));
+    list_each_safe(it, &s->legs) leg_free(f, list_entry(it, leg, of_stream));
     list_each_safe(it, &s->outlets) outlet_free(list_entry(it, outlet, link));
-    filter_free(s->live);
-    filter_free(s->past);
-    list_unlink(&s->link);
+    list_unlink(&s->everything);
     list_unlink(&s->idle);
+    list_unlink(&s->touched);
+    arena_free(&s->mem);
     mem_free(s->why);
     mem_free(s->where);
     mem_free(s->key);
     mem_free(s);
 }
 
-static stream *stream_make(feed *f, topic *t, op_set ops, const char *where, const char *key)
+static bool copy_columns(stream *s, const feed_request *q)
+{
+    if (!q->n_columns)
+        return true;
+    const char **to = arena_alloc(&s->mem, sizeof *to * (size_t)q->n_columns);
+    for (int i = 0; to && i < q->n_columns; i++) {
+        to[i] = arena_strndup(&s->mem, q->columns[i], strlen(q->columns[i]));
+        if (!to[i])
+            return false;
+    }
+    s->n_columns = q->n_columns;
+    s->columns = to;
+    return to != NULL;
+}
+
+static bool add_legs(feed *f, stream *s, const feed_request *q)
+{
+    for (int i = 0; i < q->n_tables; i++) {
+        if (!leg_new(f, s, q->tables[i]))
+            return false;
+    }
+    if (!q->n_tables)
+        list_append(&f->everything, &s->everything);
+    return true;
+}
+
+/* `normal` is the part of the key that the filter's id is made of. */
+static stream *stream_make(feed *f, const feed_request *q, const char *key, const char *normal)
 {
     stream *s = mem_zalloc(sizeof *s);
     if (!s)
         return NULL;
-    list_init(&s->link);
-    list_init(&s->idle);
-    list_init(&s->outlets);
-    s->topic = t;
-    s->ops = ops;
-    s->key = mem_strndup(key, strlen(key));
-    s->where = where ? mem_strndup(where, strlen(where)) : NULL;
-    if (!s->key || (where && !s->where) || !make_filter_id(key, s->filter_id)) {
-        stream_free(s);
+    list *links[] = {&s->legs, &s->everything, &s->idle, &s->touched, &s->outlets};
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++)
+        list_init(links[i]);
+    s->n_tables = q->n_tables;
+    s->ops = q->ops ? q->ops : ALL_OPS;
+    s->where = q->where ? mem_strndup(q->where, strlen(q->where)) : NULL;
+    bool ok = (s->where || !q->where) && copy_columns(s, q) && make_filter_id(normal, s->filter_id);
+    if (ok && map_put(&f->streams, key, strlen(key), s, NULL))
+        s->key = mem_strndup(key, strlen(key));
+    if (!s->key) {
+        map_take(&f->streams, key, strlen(key));
+        stream_free(f, s);
         return NULL;
     }
-    list_append(&t->streams, &s->link);
+    if (!add_legs(f, s, q)) {
+        stream_free(f, s);
+        return NULL;
+    }
     list_append(&f->idle, &s->idle); /* until it has a subscription */
     return s;
 }
 
-static stream *stream_find(topic *t, const char *key)
+/* Whether the filter fits every table. Which of its two filters is compiled does not matter. */
+static bool check_filter(feed *f, const stream *s, const feed_request *q,
+                         const table_shape *const *shapes, error *e)
 {
-    list_each(it, &t->streams)
-    {
-        stream *s = list_entry(it, stream, link);
-        if (strcmp(s->key, key) == 0)
-            return s;
+    for (int i = 0; i < q->n_tables; i++) {
+        leg *l = stream_leg(s, shapes[i]->table);
+        if (!leg_compile(f, l, l->live ? &l->past : &l->live, shapes[i], e) ||
+            !leg_find_columns(l, shapes[i], e))
+            return false;
     }
-    return NULL;
+    return true;
 }
 
-stream *stream_get(feed *f, const table_shape *shape, op_set ops, const char *where, error *e)
+stream *stream_get(feed *f, const feed_request *q, const table_shape *const *shapes, error *e)
 {
     buf key = BUF_INIT;
-    if (!make_key(ops, where, &key, e)) {
+    add_names(&key, "of", q->tables, q->n_tables);
+    size_t filter_at = key.len;
+    if (!add_filter(&key, q, e)) {
         buf_free(&key);
         return NULL;
     }
     const char *text = buf_cstr(&key);
-    topic *t = key.failed ? NULL : topic_get(f, shape->table);
-    stream *s = t ? stream_find(t, text) : NULL;
-    if (t && !s)
-        s = stream_make(f, t, ops, where, text);
+    stream *s = key.failed ? NULL : map_get(&f->streams, text, strlen(text));
+    if (!s && !key.failed)
+        s = stream_make(f, q, text, text + filter_at);
     buf_free(&key);
     if (!s) {
-        if (t)
-            topic_free_if_empty(f, t);
         no_memory(e);
         return NULL;
     }
     /* What fails here stays idle, and goes at the end of the round. */
-    return stream_compile(f, s, s->live ? &s->past : &s->live, shape, e) ? s : NULL;
+    return check_filter(f, s, q, shapes, e) ? s : NULL;
+}
+
+leg *stream_leg(const stream *s, const char *table)
+{
+    list_each(it, &s->legs)
+    {
+        leg *l = list_entry(it, leg, of_stream);
+        if (strcmp(l->topic->table, table) == 0)
+            return l;
+    }
+    return NULL;
 }
 
 void streams_free_idle(feed *f)
 {
     list *item;
-    while ((item = list_pop(&f->idle))) {
-        stream *s = list_entry(item, stream, idle);
-        topic *t = s->topic;
-        stream_free(s);
-        topic_free_if_empty(f, t);
-    }
+    while ((item = list_pop(&f->idle)))
+        stream_free(f, list_entry(item, stream, idle));
 }
 
 static void free_live_subs(stream *s)
@@ -201,24 +218,37 @@ static void free_live_subs(stream *s)
 void streams_free_all(feed *f)
 {
     size_t at = 0;
-    for (map_slot *slot; (slot = map_next(&f->topics, &at));) {
-        topic *t = slot->value;
-        list *item;
-        while ((item = list_pop(&t->streams))) {
-            stream *s = list_entry(item, stream, link);
-            free_live_subs(s);
-            stream_free(s);
-        }
-        mem_free(t->table);
-        mem_free(t);
+    for (map_slot *slot; (slot = map_next(&f->streams, &at));) {
+        stream *s = slot->value;
+        free_live_subs(s);
+        list_unlink(&s->idle);
+        list_append(&f->idle, &s->idle);
     }
+    streams_free_idle(f);
 }
 
 /* ---- a record ---------------------------------------------------------------------------------
  */
 
+filter_verdict stream_wants(feed *f, stream *s, leg *l, bool in_replay, const log_record *rec,
+                            error *e)
+{
+    if (!(s->ops & 1U << rec->op))
+        return FILTER_NO;
+    if (!s->where && !s->n_columns)
+        return FILTER_YES;
+    filter **slot = in_replay ? &l->past : &l->live;
+    if (!leg_compile(f, l, slot, rec->shape, e) || !leg_find_columns(l, rec->shape, e))
+        return e->code == ERR_INTERNAL_ERROR ? FILTER_NO_MEMORY : FILTER_FAILED;
+    if (!leg_columns_changed(l, rec))
+        return FILTER_NO;
+    return s->where ? filter_match(*slot, rec->row, rec->old_row, e) : FILTER_YES;
+}
+
 bool stream_add(feed *f, stream *s, const log_record *rec, bool *made)
 {
+    if (list_empty(&s->touched))
+        list_append(&f->touched, &s->touched);
     list_each(it, &s->outlets)
     {
         outlet *o = list_entry(it, outlet, link);

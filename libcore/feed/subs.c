@@ -8,9 +8,7 @@ enum { ALL_OPS = 1U << OP_INSERT | 1U << OP_UPDATE | 1U << OP_DELETE };
 
 void sub_free(sub *s)
 {
-    mem_free(s->table);
-    mem_free(s->where);
-    mem_free(s->log_id);
+    arena_free(&s->mem);
     feed_msg_free(s->answer);
     mem_free(s);
 }
@@ -172,52 +170,99 @@ void why_filter(error *e, const error *cause, int64_t lsn)
 /* Whether everything behind `since` is there. */
 static bool check_since(const sub *s, const log_bounds *b, error *e)
 {
-    if (s->log_id && strcmp(s->log_id, b->log_id) != 0) {
+    const feed_request *q = &s->ask;
+    if (q->log_id && strcmp(q->log_id, b->log_id) != 0) {
         error_set(e, ERR_GAP, "the change log is another one: \"%s\", not \"%s\"", b->log_id,
-                  s->log_id);
+                  q->log_id);
         error_hint(e, "The database was restored or made anew: read the table, then subscribe.");
         e->detail = b->oldest;
         return false;
     }
-    if (!s->has_since)
+    if (!q->has_since)
         return true;
-    if (s->since < 0 || s->since > b->head) {
+    if (q->since < 0 || q->since > b->head) {
         error_set(e, ERR_INVALID_MESSAGE,
                   "since: %" PRId64 " is no position in the log, which goes from 0 to %" PRId64,
-                  s->since, b->head);
+                  q->since, b->head);
         return false;
     }
     /* 0 means all that is retained */
-    if (s->since > 0 && s->since + 1 < b->oldest) {
-        why_gap(e, s->since + 1, b->oldest);
+    if (q->since > 0 && q->since + 1 < b->oldest) {
+        why_gap(e, q->since + 1, b->oldest);
         return false;
     }
     return true;
 }
 
-/* Reads the bounds before the table, so that a table that goes in between is seen to go. */
+static bool check_request(const feed_request *q, error *e)
+{
+    if (q->ops & ~(op_set)ALL_OPS)
+        return error_set(e, ERR_INVALID_MESSAGE, "ops: insert, update and delete are known");
+    if (q->n_tables > FEED_MAX_TABLES)
+        return error_set(e, ERR_INVALID_MESSAGE, "tables: at most %d can be named",
+                         FEED_MAX_TABLES);
+    if (q->n_columns > FEED_MAX_COLUMNS)
+        return error_set(e, ERR_INVALID_MESSAGE, "columns: at most %d can be named",
+                         FEED_MAX_COLUMNS);
+    if (!q->n_tables && (q->where || q->n_columns)) {
+        error_set(e, ERR_INVALID_MESSAGE, "where and columns need to know the tables");
+        return error_hint(e, "Name the tables that have these columns.");
+    }
+    return true;
+}
+
+/* The tables' shapes, and their names as the schema spells them. */
+static bool find_tables(feed *f, const feed_request *q, const table_shape **shapes,
+                        const char **names, error *e)
+{
+    for (int i = 0; i < q->n_tables; i++) {
+        shapes[i] = engine_log_table(f->reader, q->tables[i], e);
+        if (!shapes[i])
+            return false;
+        names[i] = shapes[i]->table;
+        for (int k = 0; k < i; k++) {
+            if (strcmp(names[k], names[i]) == 0)
+                return error_set(e, ERR_INVALID_MESSAGE, "tables: \"%s\" is named twice", names[i]);
+        }
+    }
+    return true;
+}
+
+static outlet *find_outlet(feed *f, sub *s, error *e)
+{
+    const table_shape *shapes[FEED_MAX_TABLES];
+    const char *names[FEED_MAX_TABLES];
+    feed_request q = s->ask;
+    q.tables = names;
+    if (!find_tables(f, &s->ask, shapes, names, e))
+        return NULL;
+    if (q.n_tables == 1) {
+        s->answer->table = mem_strndup(names[0], strlen(names[0]));
+        if (!s->answer->table) {
+            error_set(e, ERR_INTERNAL_ERROR, "out of memory");
+            return NULL;
+        }
+    }
+    stream *st = stream_get(f, &q, shapes, e);
+    outlet *o = st ? outlet_get(f, st, s->ask.form) : NULL;
+    if (st && !o)
+        error_set(e, ERR_INTERNAL_ERROR, "out of memory");
+    return o;
+}
+
+/* Reads the bounds before the tables, so that one that goes in between is seen to go. */
 static bool admit(feed *f, sub *s, log_bounds *b, error *e)
 {
-    if (s->ops & ~(op_set)ALL_OPS)
-        return error_set(e, ERR_INVALID_MESSAGE, "ops: insert, update and delete are known");
-    if (!engine_log_bounds(f->reader, b, e) || !check_since(s, b, e))
+    const feed_request *q = &s->ask;
+    if (!check_request(q, e) || !engine_log_bounds(f->reader, b, e) || !check_since(s, b, e))
         return false;
-    const table_shape *shape = engine_log_table(f->reader, s->table, e);
-    if (!shape)
-        return false;
-    s->answer->table = mem_strndup(shape->table, strlen(shape->table));
-    if (!s->answer->table)
-        return error_set(e, ERR_INTERNAL_ERROR, "out of memory");
-    stream *st = stream_get(f, shape, s->ops ? s->ops : ALL_OPS, s->where, e);
-    if (!st)
-        return false;
-    s->outlet = outlet_get(f, st, s->form);
+    s->outlet = find_outlet(f, s, e);
     if (!s->outlet)
-        return error_set(e, ERR_INTERNAL_ERROR, "out of memory");
-    st->subs++;
-    list_unlink(&st->idle);
+        return false;
+    s->outlet->stream->subs++;
+    list_unlink(&s->outlet->stream->idle);
     s->known_at = b->head;
-    s->at = !s->has_since ? b->head : s->since > 0 ? s->since : b->oldest - 1;
+    s->at = !q->has_since ? b->head : q->since > 0 ? q->since : b->oldest - 1;
     return true;
 }
 
@@ -244,10 +289,10 @@ static void subscribe(feed *f, sub *s)
     memcpy(m->filter, s->outlet->stream->filter_id, sizeof m->filter);
     memcpy(m->log_id, bounds.log_id, sizeof m->log_id);
     post_answer(f, s);
-    mem_free(s->table);
-    mem_free(s->where);
-    mem_free(s->log_id);
-    s->table = s->where = s->log_id = NULL;
+    if (!s->ask.read_to) {
+        s->ask = (feed_request){0};
+        arena_free(&s->mem);
+    }
     sub_place(f, s);
 }
 

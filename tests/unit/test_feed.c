@@ -265,7 +265,8 @@ static void ops_and_where_choose(void **state)
     for (int i = 0; i < n; i++) {
         feed_request r = {.listener = w.l.id,
                           .sub = (uint64_t)i,
-                          .table = "t",
+                          .tables = (const char *const[]){"t"},
+                          .n_tables = 1,
                           .ops = cases[i].ops,
                           .where = cases[i].where};
         assert_true(feed_subscribe(w.l.f, &r));
@@ -307,7 +308,11 @@ static void equal_filters_share_a_stream(void **state)
     listener_subscribe(&w.l, 2, "T", "  id   > 5 -- the same", -1);
     listener_subscribe(&w.l, 3, "t", "id > 6", -1);
     listener_subscribe(&w.l, 4, "u", "id > 5", -1);
-    feed_request all = {.listener = w.l.id, .sub = 5, .table = "t", .ops = 7};
+    feed_request all = {.listener = w.l.id,
+                        .sub = 5,
+                        .tables = (const char *const[]){"t"},
+                        .n_tables = 1,
+                        .ops = 7};
     assert_true(feed_subscribe(w.l.f, &all));
     listener_subscribe(&w.l, 6, "t", NULL, -1);
     listener_until(&w.l, w.l.subs[6].live);
@@ -335,7 +340,11 @@ static void refusals(void **state)
     listener_subscribe(&w.l, 4, "sqlite_schema", NULL, -1);
     listener_subscribe(&w.l, 5, "t", "nothing = 1", -1);
     listener_subscribe(&w.l, 6, "t", NULL, 1000);
-    feed_request r = {.listener = w.l.id, .sub = 7, .table = "t", .ops = 1U << OP_DROP};
+    feed_request r = {.listener = w.l.id,
+                      .sub = 7,
+                      .tables = (const char *const[]){"t"},
+                      .n_tables = 1,
+                      .ops = 1U << OP_DROP};
     assert_true(feed_subscribe(w.l.f, &r));
     static const error_code want[] = {0,
                                       ERR_TABLE_NOT_FOUND,
@@ -507,8 +516,13 @@ static void what_retention_took_is_a_gap(void **state)
     assert_int_equal(w.l.subs[1].err.detail, oldest);
     assert_int_equal(w.l.subs[2].events, now - oldest + 1);
     assert_int_equal(w.l.subs[3].events, now - oldest + 1);
-    feed_request other = {
-        .listener = w.l.id, .sub = 4, .table = "t", .has_since = true, .since = now, .log_id = "x"};
+    feed_request other = {.listener = w.l.id,
+                          .sub = 4,
+                          .tables = (const char *const[]){"t"},
+                          .n_tables = 1,
+                          .has_since = true,
+                          .since = now,
+                          .log_id = "x"};
     assert_true(feed_subscribe(w.l.f, &other));
     other.sub = 5;
     other.log_id = w.l.subs[2].log_id;

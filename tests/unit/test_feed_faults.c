@@ -329,7 +329,8 @@ static void positions_that_cannot_be_served(void **state)
     for (int i = 0; i < n; i++) {
         feed_request r = {.listener = l.id,
                           .sub = (uint64_t)i,
-                          .table = "t",
+                          .tables = (const char *const[]){"t"},
+                          .n_tables = 1,
                           .has_since = true,
                           .since = cases[i].since,
                           .log_id = cases[i].log_id};
@@ -593,7 +594,12 @@ static void subscribing_without_memory_is_refused(void **state)
     feed *f = start(4);
     listener l;
     listener_start(&l, f);
-    feed_request r = {.listener = l.id, .sub = 1, .table = "t", .where = "id", .log_id = "log-1"};
+    feed_request r = {.listener = l.id,
+                      .sub = 1,
+                      .tables = (const char *const[]){"t"},
+                      .n_tables = 1,
+                      .where = "id",
+                      .log_id = "log-1"};
     unsigned long nth = 1;
     for (bool taken = false; !taken; nth++) {
         mem_fail_nth(nth);
