@@ -97,3 +97,8 @@ long engine_meta_get(engine *g, const char *key, void *out, size_t room, error *
 {
     return g->ops->meta_get(g, key, out, room, e);
 }
+
+bool engine_slots_read(engine *g, bool (*each)(void *arg, const log_slot *s), void *arg, error *e)
+{
+    return g->ops->slots_read(g, each, arg, e);
+}

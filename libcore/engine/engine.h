@@ -101,6 +101,7 @@ typedef enum job_kind {
     JOB_INSERT_ROWS, /* rows of an import: see job_rows */
     JOB_INSPECT,     /* tables as JSON into `text`: see engine_inspect_job */
     JOB_CHECKPOINT,  /* truncate the WAL, prune the log */
+    JOB_SLOTS,       /* keeps and drops slots: see slot_change */
 } job_kind;
 
 enum { ENGINE_ID_MAX = 64 }; /* bytes of a client-chosen job id and of a transaction id */
@@ -116,6 +117,22 @@ typedef struct job_rows {
     const value *cells; /* n_rows * n_columns, row after row */
     bool created;       /* the engine's answer, valid at done: the table was not there */
 } job_rows;
+
+/* A slot: a named position in the change log, which the database keeps for somebody. The engine
+ * stores slots and knows nothing of their use: whoever owns them reads them once and keeps them in
+ * memory. Writing them is a job, so that it shares the writer's commits; it makes no log records.
+ */
+enum { ENGINE_SLOT_NAME = 63, ENGINE_LOG_ID = 39 };
+typedef struct log_slot {
+    char name[ENGINE_SLOT_NAME + 1];
+    char log_id[ENGINE_LOG_ID + 1]; /* the log that lsn is a position in */
+    int64_t lsn;                    /* everything up to it is done with */
+    int64_t created_at, seen_at;    /* wall clock, microseconds; seen_at 0: never used */
+} log_slot;
+typedef struct slot_change {
+    bool drop;     /* remove the slot of this name; otherwise it is made or replaced */
+    log_slot slot; /* drop: the name alone counts */
+} slot_change;
 
 /* What a reading statement depends on, for those who want to know when to run it again. */
 enum { ENGINE_KEY_MAX = 16 };
@@ -143,6 +160,8 @@ struct job {
     const char *table;          /* JOB_INSPECT: NULL lists all tables */
     int64_t offset, limit;      /* JOB_INSPECT of the list: which page of it; limit 0: no limit */
     buf text;                   /* JOB_INSPECT: the answer, valid at done */
+    int n_slots;                /* JOB_SLOTS */
+    const slot_change *slots;   /* JOB_SLOTS: all of them or none */
     char id[ENGINE_ID_MAX + 1]; /* cancel by this; empty: the engine chooses */
     char tx[ENGINE_ID_MAX + 1]; /* JOB_TX_*: which transaction */
     int64_t timeout_us;         /* from submit to the last row, 0: the engine's default */
@@ -209,9 +228,9 @@ typedef struct log_record {
 typedef struct log_reader log_reader;
 
 typedef struct log_bounds {
-    char log_id[40]; /* NUL-terminated */
-    int64_t oldest;  /* lowest lsn kept; head + 1 when nothing is kept */
-    int64_t head;    /* highest lsn given so far, 0 for an empty log */
+    char log_id[ENGINE_LOG_ID + 1]; /* NUL-terminated */
+    int64_t oldest;                 /* lowest lsn kept; head + 1 when nothing is kept */
+    int64_t head;                   /* highest lsn given so far, 0 for an empty log */
 } log_bounds;
 
 /* ---- the interface ----------------------------------------------------------------------------
@@ -293,5 +312,8 @@ const table_shape *engine_log_table(log_reader *r, const char *table, error *e);
  * blocking, for start-up only. get: bytes copied to out, -1 when absent. */
 bool engine_meta_set(engine *g, const char *key, const void *value, size_t n, error *e);
 long engine_meta_get(engine *g, const char *key, void *out, size_t room, error *e);
+/* Gives every slot, in the order of their names: blocking, for start-up only. A slot lives until
+ * `each` returns; false from it (memory is out) ends the reading and fails it. */
+bool engine_slots_read(engine *g, bool (*each)(void *arg, const log_slot *s), void *arg, error *e);
 
 #endif

@@ -320,4 +320,5 @@ const engine_ops sqlite_engine_ops = {
     .log_table = store_log_table,
     .meta_set = store_meta_set,
     .meta_get = store_meta_get,
+    .slots_read = store_slots_read,
 };

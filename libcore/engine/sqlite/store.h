@@ -227,6 +227,12 @@ const table_shape *store_log_table(log_reader *r, const char *table, error *e);
 bool store_meta_set(engine *g, const char *key, const void *bytes, size_t n, error *e);
 long store_meta_get(engine *g, const char *key, void *out, size_t room, error *e);
 
+/* slots.c */
+bool slots_create(dbconn *c, error *e); /* the table, where it is not there */
+bool exec_slots(store *g, const job *j, engine_summary *sum,
+                error *e); /* in the open transaction */
+bool store_slots_read(engine *g, bool (*each)(void *arg, const log_slot *s), void *arg, error *e);
+
 /* check.c: looks at an existing file through a connection that cannot write, for as long as is
  * affordable (big files are checked in part). A damaged file is thus refused before anything
  * touches it. */

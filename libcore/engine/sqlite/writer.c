@@ -42,6 +42,10 @@ static bool run_one(store *g, job *j, int *index, error *e)
         if (!exec_rows(g, j, &sum, e))
             return false;
         break;
+    case JOB_SLOTS:
+        if (!exec_slots(g, j, &sum, e))
+            return false;
+        break;
     default:
         if (!exec_statement(g, j, 0, EXEC_AUTO, &sum, e))
             return false;
@@ -326,7 +330,8 @@ bool writer_open(store *g, error *e)
     list_init(&w->tx_queue);
     w->cap.file = -1;
     return dbconn_open(&w->c, g->path, g->cfg.vfs, DBCONN_WRITER, &g->cfg, e) &&
-           changelog_create(&w->c, e) && changelog_open(&w->log, &w->c, e) && prepare_own(w, e) &&
+           changelog_create(&w->c, e) && slots_create(&w->c, e) &&
+           changelog_open(&w->log, &w->c, e) && prepare_own(w, e) &&
            capture_open(&w->cap, &w->c, g->cfg.dir, e);
 }
 
