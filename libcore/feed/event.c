@@ -10,9 +10,18 @@ bool event_is_told(const log_record *rec)
     return rec->op != OP_CREATE;
 }
 
-static const char *system_event(log_op op)
+const char *event_ddl_name(log_op op)
 {
-    return op == OP_DROP ? "table_dropped" : op == OP_RENAME ? "table_renamed" : "table_altered";
+    switch (op) {
+    case OP_CREATE:
+        return "table_created";
+    case OP_DROP:
+        return "table_dropped";
+    case OP_RENAME:
+        return "table_renamed";
+    default:
+        return "table_altered";
+    }
 }
 
 /* "topic":"table:NAME", and the place where the filter goes. */
@@ -33,7 +42,7 @@ static void write_topic(event_text *t, json_writer *w, const char *table)
     t->filter_at = t->json.len;
 }
 
-static void write_row(json_writer *w, const char *key, const table_shape *shape, const value *row)
+void event_write_row(json_writer *w, const char *key, const table_shape *shape, const value *row)
 {
     jw_key(w, key);
     if (!row) {
@@ -76,15 +85,15 @@ static void write_change(event_text *t, json_writer *w, const log_record *rec)
     jw_str(w, stamp);
     jw_key(w, "op");
     jw_str(w, log_op_name(rec->op));
-    write_row(w, "row", rec->shape, rec->row);
-    write_row(w, "old_row", rec->shape, rec->old_row);
+    event_write_row(w, "row", rec->shape, rec->row);
+    event_write_row(w, "old_row", rec->shape, rec->old_row);
     write_changed_columns(w, rec);
 }
 
 static void write_ddl(event_text *t, json_writer *w, const log_record *rec)
 {
     jw_key(w, "event");
-    jw_str(w, system_event(rec->op));
+    jw_str(w, event_ddl_name(rec->op));
     write_topic(t, w, rec->shape->table);
     jw_key(w, "lsn");
     jw_int(w, rec->lsn);

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "engine/engine.h"
+#include "json/writer.h"
 
 typedef struct event_text {
     buf json;         /* the payload without a filter */
@@ -24,6 +25,11 @@ bool event_text_make(event_text *t, const log_record *rec);
  * changed. NULL when memory is out. */
 const char *event_text_get(const event_text *t, const char *filter, buf *scratch, size_t *len);
 void event_text_free(event_text *t);
+
+/* The member `key` with a row as an object by the names of its columns; null without a row. */
+void event_write_row(json_writer *w, const char *key, const table_shape *shape, const value *row);
+/* What a LOG_DDL record's operation is called: "table_altered", ... */
+const char *event_ddl_name(log_op op);
 
 /* Whether subscribers hear of it at all: a table's creation has none. */
 bool event_is_told(const log_record *rec);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "feed/position.h"
 #include "feed/state.h"
 
 enum { FLUSH_BYTES = 262144 }; /* frames of an outlet that wait, at most: then they are sent */
@@ -211,7 +212,7 @@ static bool end_all(feed *f, int64_t next)
 {
     error why;
     size_t at = 0;
-    why_gap(&why, f->at + 1, next);
+    position_gap(&why, f->at + 1, next);
     for (map_slot *slot; (slot = map_next(&f->streams, &at));) {
         stream *s = slot->value;
         if (s->n_live && !stream_end_live(f, s, &why))

@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "feed/position.h"
 #include "feed/state.h"
 
 typedef enum outcome { GO_ON, NO_MEMORY, ENDED } outcome;
@@ -94,7 +95,7 @@ static bool on_record(void *arg, const log_record *rec)
     replay_slice *slice = arg;
     sub *s = slice->s;
     if (rec->lsn != s->at + 1) {
-        why_gap(&slice->why, s->at + 1, rec->lsn);
+        position_gap(&slice->why, s->at + 1, rec->lsn);
         slice->result = ENDED;
         return false;
     }
@@ -138,7 +139,7 @@ static bool look_for_gap(replay_slice *slice, error *e)
         return error_set(e, ERR_INTERNAL_ERROR,
                          "the change log gave nothing behind %" PRId64 " of %" PRId64, slice->s->at,
                          bounds.head);
-    why_gap(&slice->why, slice->s->at + 1, bounds.oldest);
+    position_gap(&slice->why, slice->s->at + 1, bounds.oldest);
     slice->result = ENDED;
     return true;
 }
@@ -170,7 +171,7 @@ static bool replay_one(feed *f, sub *s, int64_t until_us)
     int n = engine_log_read(f->reader, start, left < f->config.slice ? (int)left : f->config.slice,
                             on_record, &slice, &e);
     if (n < 0 && e.code == ERR_GAP) {
-        why_gap(&slice.why, s->at + 1, e.detail);
+        position_gap(&slice.why, s->at + 1, e.detail);
         slice.result = ENDED;
         n = 0;
     }

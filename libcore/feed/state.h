@@ -239,8 +239,7 @@ void sub_free(sub *s);
  * was answered with a pause. */
 bool subs_join(feed *f);
 
-/* Reasons to end. `next` is the oldest record that still exists. */
-void why_gap(error *e, int64_t from, int64_t next);
+/* Reasons to end (position.h has another). */
 void why_ddl(error *e, const log_record *rec);
 void why_filter(error *e, const error *cause, int64_t lsn);
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "feed/position.h"
 #include "feed/state.h"
 
 enum { ALL_OPS = 1U << OP_INSERT | 1U << OP_UPDATE | 1U << OP_DELETE };
@@ -135,14 +136,6 @@ bool stream_end_live(feed *f, stream *s, const error *why)
 /* ---- reasons ----------------------------------------------------------------------------------
  */
 
-void why_gap(error *e, int64_t from, int64_t next)
-{
-    error_set(e, ERR_GAP, "the events %" PRId64 " to %" PRId64 " are no longer in the change log",
-              from, next - 1);
-    error_hint(e, "The oldest kept is %" PRId64 ": read the table, then subscribe again.", next);
-    e->detail = next;
-}
-
 void why_ddl(error *e, const log_record *rec)
 {
     if (rec->op == OP_RENAME) {
@@ -166,33 +159,6 @@ void why_filter(error *e, const error *cause, int64_t lsn)
 
 /* ---- admission --------------------------------------------------------------------------------
  */
-
-/* Whether everything behind `since` is there. */
-static bool check_since(const sub *s, const log_bounds *b, error *e)
-{
-    const feed_request *q = &s->ask;
-    if (q->log_id && strcmp(q->log_id, b->log_id) != 0) {
-        error_set(e, ERR_GAP, "the change log is another one: \"%s\", not \"%s\"", b->log_id,
-                  q->log_id);
-        error_hint(e, "The database was restored or made anew: read the table, then subscribe.");
-        e->detail = b->oldest;
-        return false;
-    }
-    if (!q->has_since)
-        return true;
-    if (q->since < 0 || q->since > b->head) {
-        error_set(e, ERR_INVALID_MESSAGE,
-                  "since: %" PRId64 " is no position in the log, which goes from 0 to %" PRId64,
-                  q->since, b->head);
-        return false;
-    }
-    /* 0 means all that is retained */
-    if (q->since > 0 && q->since + 1 < b->oldest) {
-        why_gap(e, q->since + 1, b->oldest);
-        return false;
-    }
-    return true;
-}
 
 static bool check_request(const feed_request *q, error *e)
 {
@@ -254,7 +220,8 @@ static outlet *find_outlet(feed *f, sub *s, error *e)
 static bool admit(feed *f, sub *s, log_bounds *b, error *e)
 {
     const feed_request *q = &s->ask;
-    if (!check_request(q, e) || !engine_log_bounds(f->reader, b, e) || !check_since(s, b, e))
+    if (!check_request(q, e) || !engine_log_bounds(f->reader, b, e) ||
+        !position_check(b, q->log_id, q->has_since, q->since, e))
         return false;
     s->outlet = find_outlet(f, s, e);
     if (!s->outlet)
