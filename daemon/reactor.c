@@ -322,7 +322,8 @@ static bool make_context(reactor *r, error *e)
     /* No fd_limit_per_thread: below the soft limit of descriptors, it makes libwebsockets find
      * connections by linear search, so that opening many is quadratic. */
     info.options = LWS_SERVER_OPTION_DISABLE_IPV6;
-    tls_prepare(&info, cfg);
+    if (!tls_prepare(&info, cfg, &r->tls_client))
+        return error_set(e, ERR_INTERNAL_ERROR, "OpenSSL could not be set up");
     void *loops[1] = {r->loop};
     if (r->loop) {
         info.options |= LWS_SERVER_OPTION_LIBUV;
@@ -475,6 +476,7 @@ void reactor_free(reactor *r)
 {
     take_mail(r);
     destroy_context(r);
+    tls_release(r->tls_client);
     hub_destroy(r);
     map_free(&r->agents);
     conn_table_free(&r->sockets);

@@ -54,6 +54,7 @@ typedef struct reactor {
     int listener; /* number at the feed */
     struct lws_context *ctx;
     struct lws_vhost *vhost;
+    void *tls_client; /* see tls_prepare */
     struct lws_protocols protocols[MAX_PROTOCOLS];
     pthread_t thread;
     bool running;                  /* the thread was started */

@@ -99,14 +99,23 @@ bool tls_check(const config *cfg, char pin[TLS_PIN_ROOM], error *e)
     return ok;
 }
 
-void tls_prepare(struct lws_context_creation_info *info, const config *cfg)
+bool tls_prepare(struct lws_context_creation_info *info, const config *cfg, void **client)
 {
     if (!tls_wanted(cfg))
-        return;
+        return true;
+    *client = info->provided_client_ssl_ctx = SSL_CTX_new(TLS_client_method());
+    if (!*client)
+        return false;
     info->options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
     info->ssl_cert_filepath = cfg->tls_cert;
     info->ssl_private_key_filepath = cfg->tls_key;
     info->alpn = "http/1.1"; /* answers are written as HTTP/1.1, byte by byte */
+    return true;
+}
+
+void tls_release(void *client)
+{
+    SSL_CTX_free(client);
 }
 
 int tls_finish(void *ssl_ctx)

@@ -22,8 +22,12 @@ enum { TLS_PIN_ROOM = 64 };
  * knows its own daemon; "" without TLS. INVALID_MESSAGE or PERMISSION_DENIED names the file. */
 bool tls_check(const config *cfg, char pin[TLS_PIN_ROOM], error *e);
 
-/* Fills in what lws_create_context needs; does nothing without TLS. */
-void tls_prepare(struct lws_context_creation_info *info, const config *cfg);
+/* Fills in what lws_create_context needs; does nothing without TLS. *client gets a context for
+ * clients that nobody uses: left to itself, lws would make one for each of its contexts, read the
+ * system's certificates into it, and lose all but one of them at the end. False: no memory. */
+bool tls_prepare(struct lws_context_creation_info *info, const config *cfg, void **client);
+/* Once lws's context is gone; NULL is fine. */
+void tls_release(void *client);
 
 /* The last word on the context that lws has made (LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_
  * CERTS, whose `user` is ssl_ctx). Nonzero: refuse to start. */
