@@ -154,7 +154,10 @@ static bool start(process *p, const config *cfg, error *e)
     if (!task_pool_start(&d->workers, 1, "import"))
         return error_set(e, ERR_INTERNAL_ERROR, "cannot start a worker thread");
     d->sampler = sampler_start(d, e);
-    return d->sampler && start_reactors(p, e);
+    if (!d->sampler)
+        return false;
+    d->samples = sampler_as_source(d->sampler);
+    return start_reactors(p, e);
 }
 
 static void publish(process *p)

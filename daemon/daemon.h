@@ -19,6 +19,9 @@ struct sampler;
 
 enum { MAX_REACTORS = 64 };
 
+/* Topics with events of the daemon's own (own_topics.h). */
+typedef enum own_topic { OWN_QUERIES, OWN_SYSTEM, OWN_TOPICS } own_topic;
+
 typedef enum daemon_phase { PHASE_STARTING, PHASE_READY, PHASE_STOPPING } daemon_phase;
 
 typedef struct server {
@@ -26,14 +29,16 @@ typedef struct server {
     engine *engine;
     auth *auth;
     feed *feed;
-    feed_source tables; /* the feed, for subscriptions */
-    task_pool workers;  /* imports */
+    feed_source tables;  /* the feed, for subscriptions */
+    feed_source samples; /* the sampler, likewise */
+    task_pool workers;   /* imports */
     struct reactor *reactors[MAX_REACTORS];
     int n_reactors;
     struct sampler *sampler;
-    atomic_int reactors_in_use; /* running, and not empty of connections while stopping */
-    int close_code;             /* WebSocket close code of a stop: 1001, or 1012 for a restart */
-    atomic_int phase;           /* daemon_phase */
+    atomic_int listening[OWN_TOPICS]; /* subscriptions, all reactors */
+    atomic_int reactors_in_use;       /* running, and not empty of connections while stopping */
+    int close_code;   /* WebSocket close code of a stop: 1001, or 1012 for a restart */
+    atomic_int phase; /* daemon_phase */
     int64_t started_mono_us;
     int64_t started_wall_us;
     char listen[128]; /* address as bound, HOST:PORT with the real port */

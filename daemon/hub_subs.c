@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/conn.h"
+#include "daemon/own_topics.h"
 #include "daemon/params.h"
 #include "daemon/ws.h"
 #include "json/writer.h"
@@ -69,9 +70,11 @@ static void kept_free(kept_request *k)
     mem_free(k);
 }
 
-static void sub_free(sub *s)
+void hub_sub_free(sub *s)
 {
     reactor *r = s->c->r;
+    if (s->listening)
+        atomic_fetch_sub(s->listening, 1);
     map_take(&r->subs, (const char *)&s->number, sizeof s->number);
     list_unlink(&s->ws_link);
     hub_leave(s);
@@ -86,16 +89,16 @@ static void sub_free(sub *s)
     mem_free(s);
 }
 
-static void drop(sub *s)
+void hub_sub_drop(sub *s)
 {
     if (s->source)
         s->source->unsubscribe(s->source->self, s->c->r->listener, s->number);
-    sub_free(s);
+    hub_sub_free(s);
 }
 
 void hub_forget(conn *c)
 {
-    list_each_safe(it, &c->ws->subs) drop(list_entry(it, sub, ws_link));
+    list_each_safe(it, &c->ws->subs) hub_sub_drop(list_entry(it, sub, ws_link));
 }
 
 bool hub_unsubscribe(conn *c, const char *id)
@@ -106,7 +109,7 @@ bool hub_unsubscribe(conn *c, const char *id)
         sub *s = list_entry(it, sub, ws_link);
         hub_sub_name(s, name);
         if (strcmp(name, id) == 0) {
-            drop(s);
+            hub_sub_drop(s);
             return true;
         }
     }
@@ -133,7 +136,7 @@ static bool check_new(conn *c, const char *key, error *e)
     return true;
 }
 
-static sub *sub_new(conn *c, const sub_request *q, const char *request_id, error *e)
+sub *hub_sub_new(conn *c, const sub_request *q, const char *request_id, error *e)
 {
     buf key = BUF_INIT;
     buf_addf(&key, "%s\n%u\n%s", q->topic, q->ops, q->where ? q->where : "");
@@ -156,7 +159,7 @@ static sub *sub_new(conn *c, const sub_request *q, const char *request_id, error
     c->ws->n_subs++;
     STAT_ADD(c->r->stats.subscriptions, 1);
     if (!enlist(s)) {
-        sub_free(s);
+        hub_sub_free(s);
         no_memory(e);
         return NULL;
     }
@@ -166,7 +169,7 @@ static sub *sub_new(conn *c, const sub_request *q, const char *request_id, error
 /* ---- asking ------------------------------------------------------------------------------------
  */
 
-static void say_subscribed(sub *s, const feed_msg *m)
+void hub_say_subscribed(sub *s, const feed_msg *m)
 {
     char name[32];
     hub_sub_name(s, name);
@@ -174,7 +177,7 @@ static void say_subscribed(sub *s, const feed_msg *m)
         .subscription_id = name,
         .topic = s->topic,
         .filter = s->filter[0] ? s->filter : NULL,
-        .log_id = m ? m->log_id : NULL,
+        .log_id = m && m->log_id[0] ? m->log_id : NULL,
         .lsn = m ? m->lsn : 0,
     };
     s->c->ws->protocol->subscribed(s->c, s->request_id, &info);
@@ -190,16 +193,16 @@ static bool subscribe_channel(conn *c, const sub_request *q, const char *request
             "a channel is live only: it takes no where, ops, columns, since or policy replay");
     if (!params_check_channel(q->topic + strlen("channel:"), e))
         return false;
-    sub *s = sub_new(c, q, request_id, e);
+    sub *s = hub_sub_new(c, q, request_id, e);
     if (!s)
         return false;
     s->stream = hub_topic_stream(c->r, q->topic, ws_form_of(c));
     if (!s->stream || !hub_join(s)) {
-        sub_free(s);
+        hub_sub_free(s);
         return no_memory(e);
     }
     s->state = SUB_LIVE;
-    say_subscribed(s, NULL);
+    hub_say_subscribed(s, NULL);
     return true;
 }
 
@@ -214,7 +217,7 @@ static bool keep(sub *s, const feed_request *q)
 
 static bool subscribe_tables(conn *c, const sub_request *q, const char *request_id, error *e)
 {
-    sub *s = sub_new(c, q, request_id, e);
+    sub *s = hub_sub_new(c, q, request_id, e);
     if (!s)
         return false;
     const feed_request f = {
@@ -235,7 +238,7 @@ static bool subscribe_tables(conn *c, const sub_request *q, const char *request_
     s->source = &c->r->d->tables;
     if ((q->policy != POLICY_REPLAY || keep(s, &f)) && feed_subscribe(c->r->d->feed, &f))
         return true;
-    sub_free(s);
+    hub_sub_free(s);
     return no_memory(e);
 }
 
@@ -255,6 +258,10 @@ static bool subscribe_list(conn *c, const sub_request *q, const char *request_id
 
 bool hub_subscribe(conn *c, const sub_request *q, const char *request_id, error *e)
 {
+    bool ok;
+    if (q->of_metrics && (!q->topic || strcmp(q->topic, "metrics") != 0))
+        return error_set(e, ERR_INVALID_MESSAGE,
+                         "interval and metrics go with the topic metrics alone");
     if (!q->topic)
         return subscribe_list(c, q, request_id, e);
     if (strncmp(q->topic, "channel:", 8) == 0)
@@ -267,8 +274,11 @@ bool hub_subscribe(conn *c, const sub_request *q, const char *request_id, error 
         one.tables = (const char *const[]){q->topic + strlen("table:")};
         return subscribe_tables(c, &one, request_id, e);
     }
+    if (own_topic_subscribe(c, q, request_id, e, &ok))
+        return ok;
     error_set(e, ERR_INVALID_MESSAGE, "there is no topic '%.100s'", q->topic);
-    return error_hint(e, "Topics are table:NAME, tables:* and channel:NAME.");
+    return error_hint(
+        e, "Topics are table:NAME, tables:*, channel:NAME, metrics, queries and system.");
 }
 
 /* ---- falling behind ----------------------------------------------------------------------------
@@ -356,7 +366,7 @@ static void on_refused(sub *s, const feed_msg *m)
     conn *c = s->c;
     hub_sub_name(s, name);
     c->ws->protocol->failed(c, s->request_id, &m->err, s->state == SUB_ASKED ? NULL : name);
-    sub_free(s);
+    hub_sub_free(s);
 }
 
 /* Frames that were written before the end must be read before it is told. */
@@ -423,7 +433,7 @@ static void on_subscribed(reactor *r, sub *s, feed_msg *m)
     if (!s->stream->name)
         s->stream->name = xstrdup(s->topic);
     memcpy(s->filter, m->filter, sizeof s->filter);
-    say_subscribed(s, m);
+    hub_say_subscribed(s, m);
 }
 
 static void on_replay(sub *s, feed_msg *m)

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/list.h"
 #include "daemon/hub.h"
+#include "daemon/metrics.h"
 #include "daemon/reactor.h"
 #include "feed/feed.h"
 
@@ -46,9 +47,10 @@ typedef struct sub {
     bool lost;       /* it has missed something and has not been told yet */
     struct kept_request *kept; /* POLICY_REPLAY: as it was first asked for; owned */
     char filter[FEED_FILTER_ID + 1];
-    char *topic;      /* owned */
-    char *key;        /* topic, operations and filter: to find a second one; owned */
-    char *request_id; /* of the subscribe message, until answered; owned */
+    char *topic;           /* owned */
+    char *key;             /* topic, operations and filter: to find a second one; owned */
+    char *request_id;      /* of the subscribe message, until answered; owned */
+    atomic_int *listening; /* NULL, or the count of an own topic's subscriptions that it is in */
 } sub;
 
 typedef struct sub_request {
@@ -64,6 +66,9 @@ typedef struct sub_request {
     int64_t since;
     const char *log_id;
     sub_policy policy;
+    bool of_metrics; /* the next two were given */
+    int64_t interval_ms;
+    metric_set metrics;
 } sub_request;
 
 /* The policy of this name; false when there is none. */
@@ -81,6 +86,15 @@ void hub_sub_name(const sub *s, char out[32]);
 void hub_on_feed(reactor *r, feed_msg *m);
 /* `bytes` of replay for the subscription of this number were written. */
 void hub_on_written(reactor *r, uint64_t number, size_t bytes);
+
+/* ---- for those who add topics ---- */
+/* A subscription that is not answered yet. NULL with e set: CONFLICT, SUBSCRIPTION_LIMIT. */
+sub *hub_sub_new(struct conn *c, const sub_request *q, const char *request_id, error *e);
+/* Forgets it, and (drop) tells its source. */
+void hub_sub_free(sub *s);
+void hub_sub_drop(sub *s);
+/* Answers the request; m: the source's answer, NULL for a topic. */
+void hub_say_subscribed(sub *s, const feed_msg *m);
 
 /* ---- for hub.c ---- */
 /* The segment it has not read is about to go: acts as its policy says. */

@@ -193,7 +193,7 @@ static metric_value list_of_topics(void)
     return (metric_value){.type = METRIC_TOPICS};
 }
 
-metric_value metric_get(int i, const figures *now, const figures *was)
+metric_value metric_get(int i, const figure_set *now, const figure_set *was)
 {
     int64_t span = now->at_us - was->at_us;
     switch (i) {

@@ -64,15 +64,15 @@ typedef struct metric_value {
 } metric_value;
 
 /* The value of one metric from the figures of two moments. */
-metric_value metric_get(int i, const figures *now, const figures *was);
+metric_value metric_get(int i, const figure_set *now, const figure_set *was);
 
 /* {"name":value,...} */
-void metrics_write_json(json_writer *w, const metric_set *s, const figures *now,
-                        const figures *was);
+void metrics_write_json(json_writer *w, const metric_set *s, const figure_set *now,
+                        const figure_set *was);
 /* [{"name","kind","unit","help"},...]: all there are. */
 void metrics_write_catalog(json_writer *w);
 /* The text format of Prometheus, version 0.0.4. */
-void metrics_write_prometheus(buf *out, const metric_set *s, const figures *now,
-                              const figures *was);
+void metrics_write_prometheus(buf *out, const metric_set *s, const figure_set *now,
+                              const figure_set *was);
 
 #endif

@@ -34,7 +34,7 @@ static void take(int64_t *to, const char *text, const char *name, int64_t unit)
         *to = n * unit;
 }
 
-void figures_parse_stat(figures *f, const char *text)
+void figures_parse_stat(figure_set *f, const char *text)
 {
     enum { USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL, FIELDS };
     int64_t ticks[FIELDS] = {0}, all = 0;
@@ -50,7 +50,7 @@ void figures_parse_stat(figures *f, const char *text)
     f->all_busy = all - ticks[IDLE] - ticks[IOWAIT];
 }
 
-void figures_parse_status(figures *f, const char *text)
+void figures_parse_status(figure_set *f, const char *text)
 {
     take(&f->threads, text, "Threads:", 1);
     take(&f->resident, text, "VmRSS:", 1024);
@@ -58,19 +58,19 @@ void figures_parse_status(figures *f, const char *text)
     take(&f->virtual_size, text, "VmSize:", 1024);
 }
 
-void figures_parse_meminfo(figures *f, const char *text)
+void figures_parse_meminfo(figure_set *f, const char *text)
 {
     take(&f->memory_total, text, "MemTotal:", 1024);
     take(&f->memory_available, text, "MemAvailable:", 1024);
 }
 
-void figures_parse_io(figures *f, const char *text)
+void figures_parse_io(figure_set *f, const char *text)
 {
     take(&f->io_read, text, "read_bytes:", 1);
     take(&f->io_written, text, "write_bytes:", 1);
 }
 
-static void parse_file(figures *f, const char *path, void (*parse)(figures *, const char *))
+static void parse_file(figure_set *f, const char *path, void (*parse)(figure_set *, const char *))
 {
     char text[PROC_TEXT];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -92,7 +92,7 @@ static int64_t micros(struct timeval t)
     return t.tv_sec * INT64_C(1000000) + t.tv_usec;
 }
 
-static void read_cpu(figures *f, const server *d)
+static void read_cpu(figure_set *f, const server *d)
 {
     struct rusage used;
     f->threads = f->all_busy = f->all_ticks = FIGURE_UNKNOWN;
@@ -104,14 +104,14 @@ static void read_cpu(figures *f, const server *d)
     parse_file(f, "/proc/stat", figures_parse_stat);
 }
 
-static void read_memory(figures *f)
+static void read_memory(figure_set *f)
 {
     f->resident = f->peak = f->virtual_size = FIGURE_UNKNOWN;
     f->memory_total = f->memory_available = FIGURE_UNKNOWN;
     parse_file(f, "/proc/meminfo", figures_parse_meminfo);
 }
 
-static void read_disk(figures *f, server *d)
+static void read_disk(figure_set *f, server *d)
 {
     struct statvfs fs;
     engine_files files = {FIGURE_UNKNOWN, FIGURE_UNKNOWN};
@@ -125,7 +125,7 @@ static void read_disk(figures *f, server *d)
     f->disk_total = (int64_t)(fs.f_blocks * fs.f_frsize);
 }
 
-static void read_io(figures *f)
+static void read_io(figure_set *f)
 {
     f->io_read = f->io_written = FIGURE_UNKNOWN;
     parse_file(f, "/proc/self/io", figures_parse_io);
@@ -152,14 +152,14 @@ static void read_reactors(net_figures *to, const server *d)
 }
 
 /* The feed's position is read first: what is committed meanwhile is behind it at worst. */
-static void read_engine(figures *f, server *d)
+static void read_engine(figure_set *f, server *d)
 {
     int64_t position = feed_position(d->feed);
     engine_stats_get(d->engine, &f->engine);
     f->feed_lag = f->engine.log_head > position ? f->engine.log_head - position : 0;
 }
 
-static void read_latency(figures *f, const server *d)
+static void read_latency(figure_set *f, const server *d)
 {
     for (int i = 0; i < d->n_reactors; i++) {
         latency_collect(&f->messages, &d->reactors[i]->message_latency);
@@ -167,9 +167,9 @@ static void read_latency(figures *f, const server *d)
     }
 }
 
-void figures_read(figures *f, server *d, unsigned from)
+void figures_read(figure_set *f, server *d, unsigned from)
 {
-    *f = (figures){.at_us = clock_mono_us()};
+    *f = (figure_set){.at_us = clock_mono_us()};
     if (from & FROM_CPU)
         read_cpu(f, d);
     if (from & FROM_MEMORY)
@@ -188,7 +188,7 @@ void figures_read(figures *f, server *d, unsigned from)
         read_latency(f, d);
 }
 
-void figures_free(figures *f)
+void figures_free(figure_set *f)
 {
     topics_free(&f->topics);
 }

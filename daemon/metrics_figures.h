@@ -36,7 +36,7 @@ typedef struct net_figures {
     int64_t slow, errors, backpressure;
 } net_figures;
 
-typedef struct figures {
+typedef struct figure_set {
     int64_t at_us; /* monotonic */
     /* FROM_CPU */
     int64_t uptime_us;
@@ -55,16 +55,16 @@ typedef struct figures {
     int64_t feed_lag;               /* FROM_ENGINE */
     latency_sum messages, requests; /* FROM_LATENCY */
     topic_list topics;              /* FROM_TOPICS; owned */
-} figures;
+} figure_set;
 
 /* Reads those of the given sources (FROM_*); the others are zero. Any thread but a reactor. */
-void figures_read(figures *f, struct server *d, unsigned from);
-void figures_free(figures *f);
+void figures_read(figure_set *f, struct server *d, unsigned from);
+void figures_free(figure_set *f);
 
 /* The texts of files under /proc, each into its figures; what is not found stays. */
-void figures_parse_stat(figures *f, const char *text);    /* /proc/stat */
-void figures_parse_status(figures *f, const char *text);  /* /proc/self/status */
-void figures_parse_meminfo(figures *f, const char *text); /* /proc/meminfo */
-void figures_parse_io(figures *f, const char *text);      /* /proc/self/io */
+void figures_parse_stat(figure_set *f, const char *text);    /* /proc/stat */
+void figures_parse_status(figure_set *f, const char *text);  /* /proc/self/status */
+void figures_parse_meminfo(figure_set *f, const char *text); /* /proc/meminfo */
+void figures_parse_io(figure_set *f, const char *text);      /* /proc/self/io */
 
 #endif

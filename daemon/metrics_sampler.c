@@ -14,7 +14,7 @@ enum {
 };
 
 /* What comes in the sampler's mailbox; the link comes first in each. */
-typedef enum mail_kind { MAIL_LOOK, MAIL_TOPICS } mail_kind;
+typedef enum mail_kind { MAIL_LOOK, MAIL_TOPICS, MAIL_JOIN, MAIL_LEAVE } mail_kind;
 
 typedef struct mail {
     list link;
@@ -25,6 +25,16 @@ typedef struct look_mail {
     mail m;
     metrics_look *look;
 } look_mail;
+
+typedef struct join_mail {
+    mail m;
+    metrics_ask ask;
+} join_mail;
+
+typedef struct leave_mail {
+    mail m;
+    uint64_t sub;
+} leave_mail;
 
 /* A reactor is asked for what it delivered per topic; the answer comes in the same struct. */
 typedef struct topics_mail {
@@ -39,16 +49,15 @@ struct sampler {
     server *d;
     mailbox box;
     pthread_t thread;
-    atomic_uint_fast64_t readings;
 
     /* the thread's own */
+    metrics_streams streams;
     list looks;              /* waiting, by metrics_look.link */
-    figures base;            /* of an earlier look, or of the start */
+    figure_set base;         /* of an earlier look, or of the start */
     uint64_t round;          /* numbers the questions about topics */
     int unanswered;          /* reactors that owe this round's answer */
     int64_t gather_until_us; /* 0: no round is under way */
     topic_list topics;       /* what this round's answers said so far */
-    bool gathered;           /* they are all there, or late */
 };
 
 /* ---- topics ------------------------------------------------------------------------------------
@@ -90,23 +99,16 @@ static void take_topics(sampler *s, topics_mail *t)
 /* ---- reading -----------------------------------------------------------------------------------
  */
 
-static void write_look(const sampler *s, metrics_look *l, const figures *now)
+static void write_look(const sampler *s, metrics_look *l, const figure_set *now)
 {
-    char stamp[CLOCK_RFC3339_LEN + 1];
     json_writer w;
     if (l->prometheus) {
         metrics_write_prometheus(&l->text, &l->set, now, &s->base);
         return;
     }
-    clock_rfc3339(clock_wall_us(), stamp);
     jw_init(&w, &l->text);
     jw_begin_object(&w);
-    jw_key(&w, "at");
-    jw_str(&w, stamp);
-    jw_key(&w, "period_ms");
-    jw_int(&w, (now->at_us - s->base.at_us) / 1000);
-    jw_key(&w, "metrics");
-    metrics_write_json(&w, &l->set, now, &s->base);
+    metrics_write_sample(&w, &l->set, now, &s->base);
     jw_end_object(&w);
 }
 
@@ -116,10 +118,20 @@ static void answer_look(metrics_look *l)
     reactor_post(l->home, &l->answer);
 }
 
-/* Later looks have rates since this one, once it is old enough. */
-static void keep_as_base(sampler *s, figures *now)
+static void answer_looks(sampler *s, const figure_set *now)
 {
-    if (now->at_us - s->base.at_us < BASE_AGE_US) {
+    list_each_safe(it, &s->looks)
+    {
+        metrics_look *l = list_entry(it, metrics_look, link);
+        write_look(s, l, now);
+        answer_look(l);
+    }
+}
+
+/* Later looks have rates since this one, if it is old enough and has everything. */
+static void keep_as_base(sampler *s, figure_set *now, bool whole)
+{
+    if (!whole || now->at_us - s->base.at_us < BASE_AGE_US) {
         figures_free(now);
         return;
     }
@@ -127,65 +139,84 @@ static void keep_as_base(sampler *s, figures *now)
     s->base = *now;
 }
 
-static void answer_all(sampler *s)
+/* Whether the reactors have told of their topics, or had their time. */
+static bool gathered(sampler *s)
 {
-    figures now;
-    figures_read(&now, s->d, FROM_ALL);
-    atomic_fetch_add_explicit(&s->readings, 1, memory_order_relaxed);
-    now.topics = s->topics;
-    s->topics = (topic_list){0};
-    list_each_safe(it, &s->looks)
-    {
-        metrics_look *l = list_entry(it, metrics_look, link);
-        write_look(s, l, &now);
-        answer_look(l);
+    if (!s->gather_until_us) {
+        ask_topics(s);
+        return false;
     }
-    keep_as_base(s, &now);
+    if (s->unanswered && clock_mono_us() < s->gather_until_us)
+        return false;
+    if (s->unanswered)
+        log_debug("metrics_late", "%d reactors did not tell of their topics", s->unanswered);
+    s->gather_until_us = 0;
+    return true;
+}
+
+/* Whoever wanted to know of topics has gone. */
+static void stop_gathering(sampler *s)
+{
+    s->gather_until_us = 0;
+    topics_free(&s->topics);
 }
 
 static void work(sampler *s)
 {
-    bool late = s->gather_until_us && clock_mono_us() >= s->gather_until_us;
-    if (s->gather_until_us && !s->unanswered)
-        s->gathered = true;
-    if (late && !s->gathered) {
-        log_debug("metrics_late", "%d reactors did not tell of their topics", s->unanswered);
-        s->gathered = true;
-    }
-    if (list_empty(&s->looks))
+    figure_set now;
+    int64_t at_us = clock_mono_us();
+    bool look = !list_empty(&s->looks);
+    unsigned from = look ? FROM_ALL : metrics_streams_from(&s->streams, at_us);
+    if (!(from & FROM_TOPICS))
+        stop_gathering(s);
+    else if (!gathered(s))
         return;
-    if (!s->gathered) {
-        if (!s->gather_until_us)
-            ask_topics(s);
+    if (!from)
         return;
-    }
-    s->gathered = false;
-    s->gather_until_us = 0;
-    answer_all(s);
+    figures_read(&now, s->d, from);
+    now.topics = s->topics;
+    s->topics = (topic_list){0};
+    answer_looks(s, &now);
+    metrics_streams_tell(&s->streams, at_us, &now, &s->base);
+    keep_as_base(s, &now, look);
 }
 
 /* ---- the thread --------------------------------------------------------------------------------
  */
 
+static void take(sampler *s, mail *m)
+{
+    switch (m->kind) {
+    case MAIL_TOPICS:
+        take_topics(s, (topics_mail *)m); /* frees it */
+        return;
+    case MAIL_LOOK:
+        list_append(&s->looks, &((look_mail *)m)->look->link);
+        break;
+    case MAIL_JOIN:
+        metrics_streams_join(&s->streams, &((join_mail *)m)->ask,
+                             (int)daemon_config(s->d)->max_metric_streams);
+        break;
+    case MAIL_LEAVE:
+        metrics_streams_leave(&s->streams, ((leave_mail *)m)->sub);
+        break;
+    }
+    mem_free(m);
+}
+
 static void take_mail(sampler *s, list *came)
 {
-    for (list *it; (it = list_pop(came)) != NULL;) {
-        mail *m = list_entry(it, mail, link);
-        if (m->kind == MAIL_TOPICS) {
-            take_topics(s, (topics_mail *)m);
-            continue;
-        }
-        list_append(&s->looks, &((look_mail *)m)->look->link);
-        mem_free(m);
-    }
+    for (list *it; (it = list_pop(came)) != NULL;)
+        take(s, list_entry(it, mail, link));
 }
 
 /* How long nothing is to be done, -1: until mail comes. */
 static int64_t pause_us(const sampler *s)
 {
-    if (!s->gather_until_us)
+    int64_t until = s->gather_until_us ? s->gather_until_us : metrics_streams_due(&s->streams);
+    if (until < 0)
         return -1;
-    int64_t left = s->gather_until_us - clock_mono_us();
+    int64_t left = until - clock_mono_us();
     return left > 0 ? left : 0;
 }
 
@@ -215,6 +246,7 @@ sampler *sampler_start(server *d, error *e)
     sampler *s = xalloc(sizeof *s);
     s->d = d;
     list_init(&s->looks);
+    metrics_streams_init(&s->streams);
     mailbox_init(&s->box, NULL, NULL);
     figures_read(&s->base, d, FROM_ALL);
     if (pthread_create(&s->thread, NULL, run, s) != 0) {
@@ -235,9 +267,36 @@ void sampler_look(sampler *s, metrics_look *look)
     mailbox_post(&s->box, &m->m.link);
 }
 
-uint64_t sampler_readings(const sampler *s)
+void sampler_subscribe(sampler *s, const metrics_ask *ask)
 {
-    return atomic_load_explicit(&s->readings, memory_order_relaxed);
+    join_mail *m = xalloc(sizeof *m);
+    m->m.kind = MAIL_JOIN;
+    m->ask = *ask;
+    mailbox_post(&s->box, &m->m.link);
+}
+
+static void unsubscribe(void *self, int listener, uint64_t sub)
+{
+    sampler *s = self;
+    leave_mail *m = xalloc(sizeof *m);
+    (void)listener;
+    m->m.kind = MAIL_LEAVE;
+    m->sub = sub;
+    mailbox_post(&s->box, &m->m.link);
+}
+
+/* Samples are small and few: nobody waits for them to be written. */
+static void ack(void *self, int listener, uint64_t sub, size_t bytes)
+{
+    (void)self;
+    (void)listener;
+    (void)sub;
+    (void)bytes;
+}
+
+feed_source sampler_as_source(sampler *s)
+{
+    return (feed_source){.unsubscribe = unsubscribe, .ack = ack, .self = s};
 }
 
 void sampler_stop(sampler *s)
@@ -254,6 +313,7 @@ void sampler_free(sampler *s)
     list_init(&came);
     mailbox_take(&s->box, &came);
     take_mail(s, &came);
+    metrics_streams_free(&s->streams);
     figures_free(&s->base);
     topics_free(&s->topics);
     mailbox_destroy(&s->box);

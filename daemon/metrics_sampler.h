@@ -8,7 +8,9 @@
 
 #include "base/list.h"
 #include "daemon/metrics.h"
+#include "daemon/metrics_streams.h"
 #include "daemon/reactor.h"
+#include "feed/feed.h"
 
 typedef struct sampler sampler;
 
@@ -29,8 +31,11 @@ typedef struct metrics_look {
 sampler *sampler_start(server *d, error *e);
 /* Any thread. */
 void sampler_look(sampler *s, metrics_look *look);
-/* Readings made so far, for whoever wants to know whether it sleeps. Any thread. */
-uint64_t sampler_readings(const sampler *s);
+/* Subscribing: the answer and everything else comes to the reactor's mailbox as the messages of a
+ * source. Any thread. */
+void sampler_subscribe(sampler *s, const metrics_ask *ask);
+/* For everything else that a reactor asks about its subscriptions. */
+feed_source sampler_as_source(sampler *s);
 
 /* Ends the thread; looks that wait get their answers. The reactors' mailboxes must still be there;
  * what they post afterwards is dropped. */

@@ -25,7 +25,7 @@ static void put_topic(json_writer *w, const topic_rate *t)
     jw_end_object(w);
 }
 
-static void put_topics(json_writer *w, const figures *now, const figures *was)
+static void put_topics(json_writer *w, const figure_set *now, const figure_set *was)
 {
     topic_rate top[TOPICS_TOP];
     int n = topics_rank(&now->topics, &was->topics, now->at_us - was->at_us, top);
@@ -35,7 +35,8 @@ static void put_topics(json_writer *w, const figures *now, const figures *was)
     jw_end_array(w);
 }
 
-void metrics_write_json(json_writer *w, const metric_set *s, const figures *now, const figures *was)
+void metrics_write_json(json_writer *w, const metric_set *s, const figure_set *now,
+                        const figure_set *was)
 {
     jw_begin_object(w);
     for (int i = 0; i < N_METRICS; i++) {
@@ -115,7 +116,7 @@ static void put_topic_line(buf *out, const char *name, const topic_rate *t, int6
     buf_addf(out, "\"} %lld\n", (long long)n);
 }
 
-static void put_topic_lines(buf *out, const figures *now, const figures *was)
+static void put_topic_lines(buf *out, const figure_set *now, const figure_set *was)
 {
     static const char messages[] = "rustydb_topic_messages_total",
                       bytes[] = "rustydb_topic_bytes_total", subs[] = "rustydb_topic_subscribers";
@@ -145,7 +146,8 @@ static void put_metric(buf *out, int i, metric_value v)
     buf_addf(out, "%s %s\n", name, number);
 }
 
-void metrics_write_prometheus(buf *out, const metric_set *s, const figures *now, const figures *was)
+void metrics_write_prometheus(buf *out, const metric_set *s, const figure_set *now,
+                              const figure_set *was)
 {
     for (int i = 0; i < N_METRICS; i++) {
         if (!metric_in(s, i))

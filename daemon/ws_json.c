@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "daemon/envelope.h"
 #include "daemon/ws.h"
+#include "daemon/ws_json.h"
 #include "daemon/ws_requests.h"
 #include "json/read.h"
 
@@ -29,7 +30,7 @@ typedef struct message_type {
 /* ---- connection --------------------------------------------------------------------------------
  */
 
-static void welcome(conn *c)
+void ws_json_welcome(conn *c)
 {
     const config *cfg = daemon_config(c->r->d);
     engine_stats stats;
@@ -133,6 +134,15 @@ static const message_type types[] = {
     {"publish", NULL, ws_request_publish, false},
 };
 
+/* Whether the endpoint takes it. */
+static bool is_taken(const conn *c, const char *name)
+{
+    const char *const *types_of = c->ws->protocol->types;
+    while (types_of && *types_of && strcmp(*types_of, name) != 0)
+        types_of++;
+    return !types_of || *types_of;
+}
+
 static const message_type *find_type(const char *name)
 {
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
@@ -172,12 +182,15 @@ static bool dispatch(message *m, json_t *root, error *e)
     }
     if (!t)
         return error_set(e, ERR_INVALID_MESSAGE, "there is no message type '%s'", m->type);
+    if (!is_taken(m->c, m->type))
+        return error_set(e, ERR_INVALID_MESSAGE, "this endpoint takes no messages of type '%s'",
+                         m->type);
     if (json_is_null(m->payload))
         m->payload = NULL;
     return t->handle ? t->handle(m, e) : t->request(m->c, m->id_text, m->payload, e);
 }
 
-static void take_message(conn *c, bool binary, const char *text, size_t n)
+void ws_json_message(conn *c, bool binary, const char *text, size_t n)
 {
     message m = {.c = c};
     error e;
@@ -199,7 +212,7 @@ const ws_protocol ws_protocol_json = {
     .name = "rustydb.json.v1",
     .form = FORM_JSON,
     .text = true,
-    .opened = welcome,
-    .message = take_message,
+    .opened = ws_json_welcome,
+    .message = ws_json_message,
     ENVELOPE_ANSWERS,
 };

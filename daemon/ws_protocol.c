@@ -10,6 +10,7 @@ static const struct endpoint {
     const char *path;
     const ws_protocol *protocol;
 } endpoints[] = {
+    {"/api/v1/ws/metrics", &ws_protocol_metrics},
     {NULL, NULL},
 };
 

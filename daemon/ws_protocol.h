@@ -32,6 +32,10 @@ typedef struct ws_protocol {
     const char *name;  /* Sec-WebSocket-Protocol; NULL: of an endpoint */
     ws_form form;      /* of events and published messages */
     bool text, binary; /* messages it takes; others end the connection with 1003 */
+    /* Of an endpoint: the message types it takes, ended by NULL (NULL: all that there are), and the
+     * topic that `subscribe` means there (NULL: the one it names). */
+    const char *const *types;
+    const char *topic;
     bool needs_header; /* credentials must come with the upgrade, since no message carries them */
     void (*opened)(conn *c); /* NULL: nothing is said */
     /* One whole message; text is valid UTF-8. Whatever is wrong with it is answered. */
@@ -57,6 +61,8 @@ typedef struct ws_protocol {
 } ws_protocol;
 
 extern const ws_protocol ws_protocol_json; /* rustydb.json.v1, ws_json.c */
+
+extern const ws_protocol ws_protocol_metrics; /* ws_metrics.c */
 
 /* The protocols of /api/v1/ws, the default one first; ends with NULL. */
 extern const ws_protocol *const ws_protocols[];

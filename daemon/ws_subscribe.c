@@ -2,11 +2,13 @@
 #include "base/mem.h"
 #include "daemon/hub_publish.h"
 #include "daemon/hub_subs.h"
+#include "daemon/metrics_streams.h"
 #include "daemon/params.h"
 #include "daemon/ws.h"
 #include "daemon/ws_requests.h"
 #include "json/read.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,13 +73,27 @@ static bool read_since(json_t *since, const char *where, sub_request *s, char *l
     return true;
 }
 
+/* Which metrics, and how often (milliseconds). */
+static bool read_metrics(json_t *names, int64_t interval_ms, const char *where, sub_request *s,
+                         error *e)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s.metrics", where);
+    s->of_metrics = names || interval_ms;
+    s->interval_ms = interval_ms ? interval_ms : METRICS_INTERVAL_MS;
+    return metric_set_read(&s->metrics, names, name, e);
+}
+
 bool ws_request_subscribe(conn *c, const char *id, json_t *input, error *e)
 {
     char log_id[64];
     const char *policy = NULL, *names[FEED_MAX_TABLES], *columns[FEED_MAX_COLUMNS];
     json_t *ops = NULL, *since = NULL, *list_of_columns = NULL, *tables = NULL;
+    json_t *metric_names = NULL;
+    int64_t interval_ms = 0;
     sub_request s = {0};
     const char *where = c->ws->protocol->input;
+    const char *endpoint = c->ws->protocol->topic;
     const json_field fields[] = {
         {"topic", FIELD_STR, false, &s.topic, 0, 0},
         {"tables", FIELD_ARRAY, false, &tables, 0, 0},
@@ -86,9 +102,16 @@ bool ws_request_subscribe(conn *c, const char *id, json_t *input, error *e)
         {"where", FIELD_STR, false, &s.where, 0, 0},
         {"since", FIELD_ANY, false, &since, 0, 0},
         {"policy", FIELD_STR, false, &policy, 0, 0},
+        {"metrics", FIELD_ARRAY, false, &metric_names, 0, 0},
+        {"interval", FIELD_INT, false, &interval_ms, METRICS_INTERVAL_MIN_MS,
+         METRICS_INTERVAL_MAX_MS},
     };
     if (!ws_request_read(c, input, fields, JSON_FIELDS(fields), e))
         return false;
+    if (!s.topic && !tables)
+        s.topic = endpoint;
+    if (endpoint && (tables || strcmp(s.topic, endpoint) != 0))
+        return error_set(e, ERR_INVALID_MESSAGE, "the topic of this endpoint is %s", endpoint);
     s.tables = names;
     s.columns = columns;
     if (!s.topic == !tables)
@@ -103,6 +126,8 @@ bool ws_request_subscribe(conn *c, const char *id, json_t *input, error *e)
     if (policy && !sub_parse_policy(policy, &s.policy))
         return error_set(e, ERR_INVALID_MESSAGE,
                          "%s.policy is not \"disconnect\", \"drop_oldest\" or \"replay\"", where);
+    if (!read_metrics(metric_names, interval_ms, where, &s, e))
+        return false;
     return hub_subscribe(c, &s, id, e);
 }
 

@@ -46,3 +46,61 @@ load helper
   case_of metrics client_leaves
   stop_daemon
 }
+
+# ---- the topic metrics ------------------------------------------------------------------------------
+
+@test "the first sample comes at once, the next after the interval" {
+  start_daemon
+  case_of metrics_ws intervals
+}
+
+@test "samples have the chosen metrics alone" {
+  start_daemon
+  case_of metrics_ws chosen
+}
+
+@test "samples agree with what was done between them" {
+  start_daemon --reactors 2
+  case_of metrics_ws agree
+}
+
+@test "another subscription to metrics takes the place of the first" {
+  start_daemon
+  case_of metrics_ws replaced
+}
+
+@test "unknown metrics and intervals that are none are refused" {
+  start_daemon
+  case_of metrics_ws refused
+}
+
+@test "many subscribers of the same choice share one sample" {
+  start_daemon --reactors 2
+  case_of metrics_ws shared
+}
+
+@test "different choices are limited" {
+  start_daemon --max-metric-streams 3
+  case_of metrics_ws limited
+}
+
+@test "the sampler sleeps when nobody subscribes" {
+  start_daemon
+  case_of metrics_ws sleeps
+}
+
+@test "metrics with permessage-deflate" {
+  start_daemon
+  case_of metrics_ws deflated
+}
+
+@test "the endpoint ws/metrics takes subscriptions to metrics and nothing else" {
+  start_daemon
+  case_of metrics_ws endpoint
+}
+
+@test "SIGTERM with subscribers of metrics" {
+  start_daemon --reactors 2
+  case_of metrics_ws terminate
+  wait_exit "$DAEMON_PID"
+}

@@ -14,7 +14,7 @@
 
 /* Two moments, ten seconds apart. */
 typedef struct moments {
-    figures was, now;
+    figure_set was, now;
 } moments;
 
 static int setup(void **state)

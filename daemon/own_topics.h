@@ -1,0 +1,22 @@
+/* Topics that the daemon itself publishes: `metrics` (samples, whose source is the sampler),
+ * `queries` and `system` (events, hub_announce). Nothing is made for the latter while nobody
+ * listens. */
+#ifndef DAEMON_OWN_TOPICS_H
+#define DAEMON_OWN_TOPICS_H
+
+#include <stdbool.h>
+
+#include "daemon/hub_subs.h"
+
+/* Whether the topic is one of these; then *ok says whether the subscription was accepted, as
+ * hub_subscribe does. Reactor thread. */
+bool own_topic_subscribe(struct conn *c, const sub_request *q, const char *request_id, error *e,
+                         bool *ok);
+
+/* Whether anybody listens. Any thread. */
+static inline bool own_topic_wanted(const server *d, own_topic t)
+{
+    return atomic_load_explicit(&d->listening[t], memory_order_relaxed) > 0;
+}
+
+#endif
