@@ -426,12 +426,12 @@ static void on_subscribed(reactor *r, sub *s, feed_msg *m)
         return;
     }
     s->state = SUB_REPLAY;
-    if (!anew)
-        return;
-    if (m->table)
+    if (anew && m->table)
         set_topic(s, m->table);
     if (!s->stream->name)
         s->stream->name = xstrdup(s->topic);
+    if (!anew)
+        return;
     memcpy(s->filter, m->filter, sizeof s->filter);
     hub_say_subscribed(s, m);
 }
