@@ -78,19 +78,25 @@ bool conn_unblock(conn *c)
 
 void conn_queue(conn *c, refbuf *data, run *r, uint64_t replay)
 {
+    conn_queue_part(c, data, 0, r, replay);
+}
+
+void conn_queue_part(conn *c, refbuf *data, size_t skip, run *r, uint64_t replay)
+{
     if (c->state == CONN_DEAD) {
         refbuf_unref(data);
         return;
     }
     out_item *it = xalloc(sizeof *it);
     it->data = data;
+    it->skip = skip;
     it->run = r;
     it->replay = replay;
     it->asked_us = c->asked_us;
     c->asked_us = 0;
     if (list_empty(&c->out.items) && !c->blocked)
         c->wrote_us = clock_mono_us();
-    c->out.bytes += data->len;
+    c->out.bytes += data->len - skip;
     list_append(&c->out.items, &it->link);
     reactor_want_flush(c->r, c);
 }
@@ -110,13 +116,23 @@ static out_item *out_head(conn *c)
     return list_empty(&c->out.items) ? NULL : list_entry(c->out.items.next, out_item, link);
 }
 
+static const char *bytes_of(const out_item *it)
+{
+    return it->data->data + it->skip;
+}
+
+static size_t length_of(const out_item *it)
+{
+    return it->data->len - it->skip;
+}
+
 /* The item is on its way: counted, unless nobody is there to get it. */
 static void count_out(conn *c, const out_item *it)
 {
     if (c->state == CONN_DEAD)
         return;
     if (c->ws) {
-        uint64_t n = ws_frame_count(it->data->data, it->data->len);
+        uint64_t n = ws_frame_count(bytes_of(it), length_of(it));
         c->messages_out += n;
         STAT_ADD(c->r->stats.messages_out, n);
     }
@@ -129,11 +145,11 @@ static void out_pop(conn *c)
     out_item *it = out_head(c);
     list_unlink(&it->link);
     count_out(c, it);
-    c->out.bytes -= it->data->len;
+    c->out.bytes -= length_of(it);
     if (it->run)
-        run_credit(it->run, it->data->len);
+        run_credit(it->run, length_of(it));
     if (it->replay)
-        hub_on_written(c->r, it->replay, it->data->len);
+        hub_on_written(c->r, it->replay, length_of(it));
     refbuf_unref(it->data);
     mem_free(it);
 }
@@ -158,16 +174,16 @@ bool conn_write(conn *c, const char *p, size_t n)
 static bool write_some(conn *c)
 {
     out_item *first = out_head(c);
-    if (first->data->len >= FLUSH_MAX || first->link.next == &c->out.items) {
-        bool ok = conn_write(c, first->data->data, first->data->len);
+    if (length_of(first) >= FLUSH_MAX || first->link.next == &c->out.items) {
+        bool ok = conn_write(c, bytes_of(first), length_of(first));
         out_pop(c);
         return ok;
     }
     char *at = c->r->scratch + LWS_PRE;
     size_t n = 0;
-    while ((first = out_head(c)) && n + first->data->len <= FLUSH_MAX) {
-        memcpy(at + n, first->data->data, first->data->len);
-        n += first->data->len;
+    while ((first = out_head(c)) && n + length_of(first) <= FLUSH_MAX) {
+        memcpy(at + n, bytes_of(first), length_of(first));
+        n += length_of(first);
         out_pop(c);
     }
     return conn_write(c, at, n);

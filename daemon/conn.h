@@ -60,6 +60,8 @@ bool conn_unblock(conn *c);
 
 /* Appends to `out` (taking over the reference) and sees to it that it is flushed. */
 void conn_queue(conn *c, refbuf *data, struct run *run, uint64_t replay);
+/* The same for what is behind the first `skip` bytes. */
+void conn_queue_part(conn *c, refbuf *data, size_t skip, struct run *run, uint64_t replay);
 /* The run is about to be freed: what is queued of it gets no credit any more. */
 void conn_forget_run(conn *c, const struct run *run);
 

@@ -443,8 +443,8 @@ static void on_replay(sub *s, feed_msg *m)
     STAT_ADD(r->stats.send_calls, 1);
     s->lsn = m->lsn;
     s->stream->sent_messages += (uint64_t)m->events;
-    s->stream->sent_bytes += m->frames->len;
-    conn_queue(s->c, m->frames, NULL, s->number);
+    s->stream->sent_bytes += m->frames->len - m->skip;
+    conn_queue_part(s->c, m->frames, m->skip, NULL, s->number);
     m->frames = NULL;
 }
 

@@ -14,6 +14,7 @@ struct run;
 typedef struct out_item {
     list link;
     refbuf *data;     /* one reference is ours */
+    size_t skip;      /* bytes at its front that are not for this connection */
     struct run *run;  /* NULL, or whom to credit */
     uint64_t replay;  /* 0, or the subscription whose replay this is */
     int64_t asked_us; /* 0, or when the message came that this answers */

@@ -229,7 +229,6 @@ void feed_stop(feed *f)
     pthread_join(f->thread, NULL);
     drop_mail(f);
     drop_list(&f->ahead);
-    drop_list(&f->behind);
     drop_list(&f->full);
     release(f);
 }

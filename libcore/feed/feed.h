@@ -61,6 +61,7 @@ typedef struct feed_msg {
     int64_t lsn;    /* FEED_SUBSCRIBED: head when it became known; frames: highest lsn inside */
     int events;     /* frames: how many */
     refbuf *frames; /* frames, one after the other, rendered; NULL otherwise */
+    size_t skip;    /* FEED_REPLAY: bytes at the front of `frames` that are not for `sub` */
     char *table; /* FEED_SUBSCRIBED: the one table as the schema spells it, NULL: several; owned */
     error err;   /* FEED_REFUSED, FEED_ENDED */
 } feed_msg;

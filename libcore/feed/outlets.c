@@ -16,6 +16,8 @@ outlet *outlet_get(feed *f, stream *s, int form)
         return NULL;
     list_init(&o->dirty);
     list_init(&o->live_subs);
+    list_init(&o->behind_subs);
+    list_init(&o->behind);
     o->id = ++f->last_outlet;
     o->stream = s;
     o->form = form;
@@ -27,6 +29,7 @@ void outlet_free(outlet *o)
 {
     list_unlink(&o->link);
     list_unlink(&o->dirty);
+    list_unlink(&o->behind);
     buf_free(&o->pending);
     mem_free(o);
 }

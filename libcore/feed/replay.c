@@ -191,11 +191,20 @@ static bool replay_one(feed *f, sub *s, int64_t until_us)
     return false;
 }
 
+/* Outlets take turns; those that have many to catch up take them along together. */
 void replay_run(feed *f, int64_t until_us)
 {
     while (!list_empty(&f->behind)) {
-        sub *s = list_entry(f->behind.next, sub, link);
-        if (!replay_one(f, s, until_us) || clock_mono_us() >= until_us)
+        outlet *o = list_entry(f->behind.next, outlet, behind);
+        list_unlink(&o->behind);
+        list_append(&f->behind, &o->behind);
+        cohort_result together = cohort_run(f, o, until_us);
+        if (together == COHORT_FAILED)
+            return;
+        sub *first = list_entry(o->behind_subs.next, sub, link);
+        if (together == COHORT_NONE && !replay_one(f, first, until_us))
+            return;
+        if (clock_mono_us() >= until_us)
             return;
     }
 }

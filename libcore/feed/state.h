@@ -7,6 +7,7 @@
  *   outlets.c  streams in one form, and the frames that wait for sending
  *   live.c     follows the log at its head and feeds the streams
  *   replay.c   catches subscriptions up that asked for the past
+ *   cohort.c   the same for many at once
  *
  * Everything belongs to the feed's thread, except what stands under `lock`.
  *
@@ -80,6 +81,8 @@ typedef struct outlet {
     list link;  /* stream->outlets */
     list dirty; /* feed->dirty while frames are pending */
     list live_subs;
+    list behind_subs;
+    list behind; /* feed->behind while there are such */
     int n_live;
     int live_at[FEED_MAX_LISTENERS]; /* how many of them each listener has */
 
@@ -119,7 +122,7 @@ typedef struct sub {
     feed_msg *answer; /* FEED_SUBSCRIBED or FEED_REFUSED, until it is sent */
     /* the feed's */
     sub_state state;
-    list link; /* feed->ahead, behind or full, or outlet->live_subs */
+    list link; /* feed->ahead or full, or outlet->behind_subs or live_subs */
     outlet *outlet;
     int64_t at;       /* everything up to this lsn has been sent or did not match */
     int64_t known_at; /* head of the log when it was admitted: what came before is history */
@@ -151,7 +154,8 @@ struct feed {
     list touched;          /* streams that the record at hand means something to */
     list dirty;            /* outlets */
     list idle;             /* streams */
-    list ahead, behind, full;
+    list ahead, full;      /* subscriptions */
+    list behind;           /* outlets that have some to catch up */
     uint64_t last_outlet;
     event_text event;
     buf scratch, replay;
@@ -242,6 +246,19 @@ bool subs_join(feed *f);
 /* Reasons to end (position.h has another). */
 void why_ddl(error *e, const log_record *rec);
 void why_filter(error *e, const error *cause, int64_t lsn);
+
+/* ---- cohort.c ---------------------------------------------------------------------------------
+ */
+
+typedef enum cohort_result {
+    COHORT_NONE,   /* what is next is for one subscription alone */
+    COHORT_MOVED,  /* those behind were brought forward */
+    COHORT_FAILED, /* answered with a pause; nothing is lost by it */
+} cohort_result;
+
+/* Brings the hindmost of an outlet's subscriptions, and all that are less far behind than a slice,
+ * a slice forward. */
+cohort_result cohort_run(feed *f, outlet *o, int64_t until_us);
 
 /* ---- live.c, replay.c -------------------------------------------------------------------------
  */

@@ -205,12 +205,13 @@ void streams_free_idle(feed *f)
         stream_free(f, list_entry(item, stream, idle));
 }
 
-static void free_live_subs(stream *s)
+static void free_subs(stream *s)
 {
     list *item;
     list_each(it, &s->outlets)
     {
-        while ((item = list_pop(&list_entry(it, outlet, link)->live_subs)))
+        outlet *o = list_entry(it, outlet, link);
+        while ((item = list_pop(&o->live_subs)) || (item = list_pop(&o->behind_subs)))
             sub_free(list_entry(item, sub, link));
     }
 }
@@ -220,7 +221,7 @@ void streams_free_all(feed *f)
     size_t at = 0;
     for (map_slot *slot; (slot = map_next(&f->streams, &at));) {
         stream *s = slot->value;
-        free_live_subs(s);
+        free_subs(s);
         list_unlink(&s->idle);
         list_append(&f->idle, &s->idle);
     }

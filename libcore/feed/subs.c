@@ -29,13 +29,17 @@ static void move(feed *f, sub *s, sub_state to)
         f->n_live += n;
     }
     list_unlink(&s->link);
+    if (o && list_empty(&o->behind_subs))
+        list_unlink(&o->behind);
     s->state = to;
     switch (to) {
     case SUB_AHEAD:
         list_append(&f->ahead, &s->link);
         break;
     case SUB_BEHIND:
-        list_append(&f->behind, &s->link);
+        list_append(&o->behind_subs, &s->link);
+        if (list_empty(&o->behind))
+            list_append(&f->behind, &o->behind);
         break;
     case SUB_FULL:
         list_append(&f->full, &s->link);

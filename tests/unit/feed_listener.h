@@ -55,7 +55,7 @@ static void listener_start(listener *l, feed *f)
 
 static void listener_hear(heard *h, const feed_msg *m)
 {
-    buf_add(&h->text, m->frames->data, m->frames->len);
+    buf_add(&h->text, m->frames->data + m->skip, m->frames->len - m->skip);
     h->events += m->events;
     assert_false(h->ended);
 }
@@ -82,10 +82,10 @@ static void listener_take(listener *l, feed_msg *m)
         assert_true(h->subscribed && !h->live);
         listener_hear(h, m);
         h->replayed += m->events;
-        h->unacked += m->frames->len;
+        h->unacked += m->frames->len - m->skip;
         if (!l->no_acks) {
-            feed_ack(l->f, l->id, m->sub, m->frames->len);
-            h->unacked -= m->frames->len;
+            feed_ack(l->f, l->id, m->sub, m->frames->len - m->skip);
+            h->unacked -= m->frames->len - m->skip;
         }
         break;
     case FEED_LIVE:
