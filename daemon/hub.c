@@ -1,4 +1,5 @@
 #include "daemon/hub.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "daemon/conn.h"
 #include "daemon/hub_subs.h"
@@ -161,6 +162,7 @@ bool hub_join(sub *s)
     if (!g)
         return false;
     cursor_set(s, g, g->len);
+    s->read = stream->came;
     list_append(&stream->subs, &s->stream_link);
     stream->n_subs++;
     return true;
@@ -168,6 +170,7 @@ bool hub_join(sub *s)
 
 void hub_skip(sub *s, const hub_segment *g)
 {
+    s->read += (uint64_t)ws_frame_count(g->data + s->offset, g->len - s->offset);
     cursor_set(s, list_entry(g->link.next, hub_segment, link), 0);
 }
 
@@ -180,6 +183,11 @@ void hub_leave(sub *s)
     cursor_set(s, NULL, 0);
     if (s->stream)
         trim(s->stream);
+}
+
+uint64_t hub_unread(const sub *s)
+{
+    return s->stream && s->at ? s->stream->came - s->read : 0;
 }
 
 void hub_leave_rest(sub *s)
@@ -227,6 +235,7 @@ static void append(reactor *r, hub_stream *s, const refbuf *frames, int64_t lsn)
     memcpy(g->data + g->len, frames->data, frames->len);
     g->len += frames->len;
     g->last_lsn = lsn;
+    s->came += (uint64_t)ws_frame_count(frames->data, frames->len);
     s->bytes += frames->len;
     r->appended++;
     enforce_limit(r, s);
@@ -278,6 +287,9 @@ static bool write_rest(sub *s, const hub_segment *g)
     STAT_ADD(c->r->stats.frames_delivered, frames);
     STAT_ADD(c->r->stats.messages_out, frames);
     c->messages_out += frames;
+    s->read += frames;
+    s->sent += frames;
+    s->sent_us = c->blocked ? clock_mono_us() : c->wrote_us;
     s->stream->sent_messages += frames;
     s->stream->sent_bytes += n;
     return true;

@@ -47,6 +47,7 @@ typedef struct hub_stream {
     int users;       /* subscriptions that hold it, live or not */
     list dirty_link; /* reactor.dirty_streams */
     char *name;      /* a source's: the topic as its events have it; owned, NULL until known */
+    uint64_t came;   /* frames added so far */
     uint64_t sent_messages, sent_bytes; /* delivered to its subscribers so far */
 } hub_stream;
 
@@ -76,6 +77,9 @@ void hub_leave(struct sub *s);
 /* Queues what it has not read as a copy, and leaves: what follows on the connection comes after it.
  */
 void hub_leave_rest(struct sub *s);
+
+/* Frames of its stream that it has not read. */
+uint64_t hub_unread(const struct sub *s);
 
 /* Writes what a subscription has not read, until the socket is full; false: broken socket. */
 bool hub_deliver_sub(struct sub *s);

@@ -1,4 +1,5 @@
 #include "daemon/hub_subs.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/conn.h"
@@ -16,15 +17,21 @@ void hub_sub_name(const sub *s, char out[32])
     snprintf(out, 32, "s%" PRIu64, s->id);
 }
 
+static const char *const policies[] = {
+    [POLICY_DISCONNECT] = "disconnect",
+    [POLICY_DROP_OLDEST] = "drop_oldest",
+    [POLICY_REPLAY] = "replay",
+};
+
+const char *sub_policy_name(sub_policy policy)
+{
+    return policies[policy];
+}
+
 bool sub_parse_policy(const char *name, sub_policy *to)
 {
-    static const char *const names[] = {
-        [POLICY_DISCONNECT] = "disconnect",
-        [POLICY_DROP_OLDEST] = "drop_oldest",
-        [POLICY_REPLAY] = "replay",
-    };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(names[i], name) == 0) {
+    for (size_t i = 0; i < sizeof policies / sizeof *policies; i++) {
+        if (strcmp(policies[i], name) == 0) {
             *to = (sub_policy)i;
             return true;
         }
@@ -70,9 +77,22 @@ static void kept_free(kept_request *k)
     mem_free(k);
 }
 
+static void tell_watch(sub *s, const error *e)
+{
+    sub_watch *w = s->watch;
+    s->watch = NULL;
+    if (w)
+        w->told(w, s, e);
+}
+
 void hub_sub_free(sub *s)
 {
     reactor *r = s->c->r;
+    if (s->watch) {
+        error gone;
+        error_set(&gone, ERR_NOT_FOUND, "the connection went before it was subscribed");
+        tell_watch(s, &gone);
+    }
     if (s->listening)
         atomic_fetch_sub(s->listening, 1);
     map_take(&r->subs, (const char *)&s->number, sizeof s->number);
@@ -94,6 +114,15 @@ void hub_sub_drop(sub *s)
     if (s->source)
         s->source->unsubscribe(s->source->self, s->c->r->listener, s->number);
     hub_sub_free(s);
+}
+
+void hub_cancel(sub *s, const error *why)
+{
+    char name[32];
+    conn *c = s->c;
+    hub_sub_name(s, name);
+    c->ws->protocol->failed(c, s->request_id, why, s->state == SUB_ASKED ? NULL : name);
+    hub_sub_drop(s);
 }
 
 void hub_forget(conn *c)
@@ -139,7 +168,9 @@ static bool check_new(conn *c, const char *key, error *e)
 sub *hub_sub_new(conn *c, const sub_request *q, const char *request_id, error *e)
 {
     buf key = BUF_INIT;
-    buf_addf(&key, "%s\n%u\n%s", q->topic, q->ops, q->where ? q->where : "");
+    buf_addf(&key, "%s\n%u\n", q->topic, q->ops);
+    size_t where = key.len;
+    buf_adds(&key, q->where ? q->where : "");
     for (int i = 0; i < q->n_columns; i++)
         buf_addf(&key, "\n%s", q->columns[i]);
     if (!check_new(c, buf_cstr(&key), e)) {
@@ -150,8 +181,14 @@ sub *hub_sub_new(conn *c, const sub_request *q, const char *request_id, error *e
     s->c = c;
     s->id = s->number = next_number();
     s->policy = q->policy;
+    s->created_us = clock_mono_us();
+    s->since = q->has_since ? q->since : -1;
+    s->lsn = q->has_since ? q->since : 0;
+    s->ops = q->ops;
     s->topic = xstrdup(q->topic);
     s->key = xstrdup(buf_cstr(&key));
+    s->where = s->key + where;
+    s->where_len = q->where ? strlen(q->where) : 0;
     buf_free(&key);
     s->request_id = request_id ? xstrdup(request_id) : NULL;
     list_init(&s->stream_link);
@@ -183,6 +220,7 @@ void hub_say_subscribed(sub *s, const feed_msg *m)
     s->c->ws->protocol->subscribed(s->c, s->request_id, &info);
     mem_free(s->request_id);
     s->request_id = NULL;
+    tell_watch(s, NULL);
 }
 
 static bool subscribe_channel(conn *c, const sub_request *q, const char *request_id, error *e)
@@ -366,6 +404,7 @@ static void on_refused(sub *s, const feed_msg *m)
     conn *c = s->c;
     hub_sub_name(s, name);
     c->ws->protocol->failed(c, s->request_id, &m->err, s->state == SUB_ASKED ? NULL : name);
+    tell_watch(s, &m->err);
     hub_sub_free(s);
 }
 
@@ -426,6 +465,8 @@ static void on_subscribed(reactor *r, sub *s, feed_msg *m)
         return;
     }
     s->state = SUB_REPLAY;
+    if (anew && s->since < 0)
+        s->lsn = m->lsn;
     if (anew && m->table)
         set_topic(s, m->table);
     if (!s->stream->name)
@@ -442,6 +483,8 @@ static void on_replay(sub *s, feed_msg *m)
     STAT_ADD(r->stats.frames_delivered, m->events);
     STAT_ADD(r->stats.send_calls, 1);
     s->lsn = m->lsn;
+    s->sent += (uint64_t)m->events;
+    s->sent_us = clock_mono_us();
     s->stream->sent_messages += (uint64_t)m->events;
     s->stream->sent_bytes += m->frames->len - m->skip;
     conn_queue_part(s->c, m->frames, m->skip, NULL, s->number);

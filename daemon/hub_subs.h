@@ -30,6 +30,12 @@ typedef enum sub_policy {
     POLICY_REPLAY,      /* it gets them from the log, as fast as it reads */
 } sub_policy;
 
+/* Who asked for a subscription on behalf of its connection, and wants to know what became of it. */
+typedef struct sub_watch {
+    /* Once: it is known now (e NULL), or it has ended before it was. */
+    void (*told)(struct sub_watch *w, const struct sub *s, const error *e);
+} sub_watch;
+
 typedef struct sub {
     list ws_link;     /* ws.subs */
     list stream_link; /* hub_stream.subs while it reads there */
@@ -44,12 +50,21 @@ typedef struct sub {
     size_t offset;
     int64_t lsn;     /* everything up to it has been written or did not match; 0: no lsn */
     int64_t lost_to; /* with lost: highest lsn that it was not given */
-    bool lost;       /* it has missed something and has not been told yet */
+    uint64_t read;   /* frames of its stream before its cursor, when live */
+    uint64_t sent;   /* messages handed to its connection */
+    int64_t sent_us; /* when the last of them was; 0: none */
+    int64_t created_us;
+    int64_t since;             /* as it was asked for; -1: from then on */
+    bool lost;                 /* it has missed something and has not been told yet */
     struct kept_request *kept; /* POLICY_REPLAY: as it was first asked for; owned */
     char filter[FEED_FILTER_ID + 1];
     char *topic;           /* owned */
-    char *key;             /* topic, operations and filter: to find a second one; owned */
+    char *key;             /* topic, operations, filter, columns: to find a second one; owned */
+    op_set ops;            /* 0: all */
+    const char *where;     /* in key; behind it the columns, each after a line end */
+    size_t where_len;      /* 0: no expression */
     char *request_id;      /* of the subscribe message, until answered; owned */
+    sub_watch *watch;      /* NULL: nobody, or it was told */
     atomic_int *listening; /* NULL, or the count of an own topic's subscriptions that it is in */
 } sub;
 
@@ -73,11 +88,14 @@ typedef struct sub_request {
 
 /* The policy of this name; false when there is none. */
 bool sub_parse_policy(const char *name, sub_policy *to);
+const char *sub_policy_name(sub_policy policy);
 
 /* Checks, and answers now (topics) or when the source has. False with e set when it is refused. */
 bool hub_subscribe(struct conn *c, const sub_request *s, const char *request_id, error *e);
 /* By the client's name of it; false when the connection has no such subscription. */
 bool hub_unsubscribe(struct conn *c, const char *subscription_id);
+/* Ends it; the client is told why. */
+void hub_cancel(sub *s, const error *why);
 /* Drops all subscriptions of a connection. */
 void hub_forget(struct conn *c);
 void hub_sub_name(const sub *s, char out[32]);

@@ -36,5 +36,11 @@ void api_ws_broadcast(request *q);
 void api_ws_connections(request *q);
 void api_ws_connection(request *q);
 void api_ws_disconnect(request *q);
+/* subscriptions.c */
+void api_ws_subscriptions(request *q);
+void api_ws_subscription(request *q);
+void api_ws_unsubscribe(request *q);
+/* subscribe.c */
+void api_ws_subscribe(request *q);
 
 #endif

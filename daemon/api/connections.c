@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "daemon/api/api.h"
-#include "daemon/conn_info.h"
+#include "daemon/conn_describe.h"
 #include "daemon/listing.h"
 #include "daemon/survey.h"
 #include "daemon/ws.h"

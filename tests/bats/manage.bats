@@ -72,3 +72,63 @@ load helper
   start_daemon --reactors 2
   case_of ws_manage connections_come_and_go
 }
+
+@test "a subscription is told of with all that is known of it" {
+  start_daemon
+  case_of ws_manage subscription_fields
+}
+
+@test "a subscription is told of with all that is known of it, with two reactors" {
+  start_daemon --reactors 2
+  case_of ws_manage subscription_fields
+}
+
+@test "subscriptions come in pages, and by what they are" {
+  start_daemon
+  case_of ws_manage subscription_pages
+}
+
+@test "subscriptions come in pages, and by what they are, with two reactors" {
+  start_daemon --reactors 2
+  case_of ws_manage subscription_pages
+}
+
+@test "a connection is subscribed from outside, and told so" {
+  start_daemon
+  case_of ws_manage subscribed_from_outside
+}
+
+@test "a connection is subscribed from outside, and told so, with two reactors" {
+  start_daemon --reactors 2
+  case_of ws_manage subscribed_from_outside
+}
+
+@test "a subscription is ended from outside, and its client told why" {
+  start_daemon
+  case_of ws_manage subscription_ended
+}
+
+@test "a subscription is ended from outside, and its client told why, with two reactors" {
+  start_daemon --reactors 2
+  case_of ws_manage subscription_ended
+}
+
+@test "lag is what waits for a subscriber" {
+  start_daemon --stream-buffer 64m
+  case_of ws_manage lag_is_what_waits
+}
+
+@test "lag is what waits for a subscriber, with two reactors" {
+  start_daemon --reactors 2 --stream-buffer 64m
+  case_of ws_manage lag_is_what_waits
+}
+
+@test "subscribing connections that go has an answer" {
+  start_daemon
+  case_of ws_manage subscriptions_come_and_go
+}
+
+@test "subscribing connections that go has an answer, with two reactors" {
+  start_daemon --reactors 2
+  case_of ws_manage subscriptions_come_and_go
+}

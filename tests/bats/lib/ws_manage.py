@@ -9,7 +9,7 @@ import subprocess
 from urllib.parse import quote
 
 import websockets
-from rdb import LIMIT, Refused, Rest, connect, eventually, in_thread, main, port, token
+from rdb import LIMIT, Closed, Refused, Rest, connect, eventually, in_thread, main, port, token
 
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
 
@@ -234,6 +234,279 @@ async def connection_killed():
     assert now["active_connections"] == now["active_subscriptions"] == 1, now
     rest.run("INSERT INTO t VALUES(1)")
     assert (await left.event())["row"] == {"a": 1}
+
+
+def _topics(page):
+    return [(s["subscription_type"], s["target"]) for s in page["subscriptions"]]
+
+
+async def subscription_fields():
+    rest = Rest()
+    rest.run("CREATE TABLE t(a)", "INSERT INTO t VALUES(1), (2)")
+    s = await connect()
+    filtered = await s.subscribe("table:T", where="a > 5", ops=["insert", "delete"])
+    await s.subscribe("channel:news:today")
+    await s.subscribe("table:t", since=1, policy="replay")
+    page = rest.call("GET", "/ws/subscriptions")
+    assert page["total"] == 3 and page["offset"] == 0 and page["limit"] == 100, page
+    table, channel, resumed = page["subscriptions"]
+    assert list(table) == [
+        *("subscription_id", "connection_id", "subscription_type", "target", "filters"),
+        *("created_at", "messages_sent", "last_message_at", "status", "config", "lag"),
+    ], table
+    assert table["subscription_id"] == filtered["subscription_id"], table
+    assert table["connection_id"] == channel["connection_id"] == _id(s), page
+    assert _topics(page) == [("table", "t"), ("channel", "news:today"), ("table", "t")], page
+    assert table["filters"] == {"ops": ["insert", "delete"], "where": "a > 5"}, table
+    assert channel["filters"] == resumed["filters"] == {}, page
+    assert table["config"] == {"policy": "disconnect"}, table
+    assert resumed["config"] == {"policy": "replay", "since": 1}, resumed
+    assert re.fullmatch(STAMP, table["created_at"]), table
+    assert table["created_at"] <= channel["created_at"] <= resumed["created_at"], page
+    assert table["messages_sent"] == 0 and table["last_message_at"] is None, table
+    rest.run("INSERT INTO t VALUES(6), (7)", "DELETE FROM t WHERE a = 1")
+    rest.call("POST", "/ws/broadcast", {"channel": "news:today", "message": 1})
+
+    def counted():
+        page = rest.call("GET", "/ws/subscriptions")["subscriptions"]
+        sent = [s["messages_sent"] for s in page]
+        return sent == [2, 1, 5] and page  # the last one got the first two rows from the log
+
+    table, channel, resumed = eventually(counted)
+    for one in (table, channel, resumed):
+        assert one["lag"] == 0 and one["status"] == "live", one
+        assert re.fullmatch(STAMP, one["last_message_at"]), one
+        assert one["created_at"] < one["last_message_at"], one
+    one = rest.call("GET", f"/ws/subscriptions/{channel['subscription_id']}")
+    assert one == channel, (one, channel)
+    await s.ok("unsubscribe", {"subscription_id": channel["subscription_id"]}, "unsubscribed")
+    _refused(rest, 404, "NOT_FOUND", "GET", f"/ws/subscriptions/{channel['subscription_id']}")
+    assert rest.call("GET", "/ws/subscriptions")["total"] == 2
+
+
+async def subscription_pages():
+    rest = Rest()
+    rest.run("CREATE TABLE t(a)", "CREATE TABLE u(a)")
+    sessions = [await connect() for _ in range(5)]
+    made = []
+    for n in range(4):
+        for s in sessions:
+            topic = f"channel:x{n}" if n < 2 else f"table:{'tu'[n - 2]}"
+            made.append((await s.subscribe(topic))["subscription_id"])
+
+    def listed(query):
+        page = rest.call("GET", f"/ws/subscriptions?{query}")
+        assert page["total"] == len(page["subscriptions"]), page
+        return [s["subscription_id"] for s in page["subscriptions"]]
+
+    for limit in (1, 3, 20, 1000):
+        rows = _walk(rest, "/ws/subscriptions", "subscriptions", "subscription_id", limit)
+        assert [r["subscription_id"] for r in rows] == made, rows
+    assert listed(f"after={made[16]}") == made[17:]
+    assert listed(f"connection_id={_id(sessions[2])}") == made[2::5]
+    assert listed("connection_id=c999999") == []
+    assert listed("subscription_type=table") == made[10:]
+    assert listed("subscription_type=tabl") == []
+    assert listed("subscription_type=channel&target=x1") == made[5:10]
+    assert listed("target=u&status=live") == made[15:]
+    assert listed("status=replaying") == []
+    for wrong in (
+        *("limit=0", "limit=1001", "offset=-1", "status=up", "connection_id=s1", "connection_id="),
+        *("after=c1", "subscription_type=", "target=", "subscription_type=" + 40 * "a", "user_id=x"),
+    ):
+        _refused(rest, 400, "INVALID_MESSAGE", "GET", f"/ws/subscriptions?{wrong}")
+    for wrong in ("s99999", "s0", "c1", "s", "s01", 300 * "s"):
+        _refused(rest, 404, "NOT_FOUND", "GET", f"/ws/subscriptions/{wrong}")
+        _refused(rest, 404, "NOT_FOUND", "DELETE", f"/ws/subscriptions/{wrong}")
+
+
+async def subscribed_from_outside():
+    rest = Rest()
+    rest.run("CREATE TABLE t(a)", "INSERT INTO t VALUES(1), (2), (3)")
+    # One connection of each reactor: which asks whom differs from run to run.
+    sessions = [await connect() for _ in range(6)]
+    for s in sessions:
+        made = rest.call(
+            "POST",
+            "/ws/subscriptions",
+            {
+                "connection_id": _id(s),
+                "subscription_type": "table",
+                "target": "T",
+                "filters": {"where": "a > 1", "ops": ["insert"]},
+                "config": {"since": 1, "policy": "drop_oldest"},
+            },
+        )
+        assert (made["subscription_type"], made["target"]) == ("table", "t"), made
+        assert made["filters"] == {"ops": ["insert"], "where": "a > 1"}, made
+        assert made["config"] == {"policy": "drop_oldest", "since": 1}, made
+        told = await s.recv()
+        assert told["type"] == "subscribed" and "id" not in told, told
+        assert told["payload"]["subscription_id"] == made["subscription_id"], (told, made)
+        assert [(await s.event())["row"]["a"] for _ in range(2)] == [2, 3]
+        channel = rest.call(
+            "POST", "/ws/subscriptions", {"connection_id": _id(s), "topic": "channel:x"}
+        )
+        assert channel["status"] == "live", channel
+        assert (await s.recv())["payload"]["topic"] == "channel:x"
+    assert rest.call("POST", "/ws/broadcast", {"channel": "x", "message": 1})["delivered"] == 6
+    rest.run("INSERT INTO t VALUES(0), (4)")
+    for s in sessions:
+        got = [await s.event(), await s.event()]
+        assert {m["topic"] for m in got} == {"channel:x", "table:t"}, got
+
+    one = {"connection_id": _id(sessions[0])}
+    for body, status, code in (
+        ({**one, "topic": "channel:x"}, 409, "CONFLICT"),
+        ({**one, "topic": "table:none"}, 404, "TABLE_NOT_FOUND"),
+        ({**one, "topic": "table:t", "filters": {"where": "b > 1"}}, 400, "INVALID_MESSAGE"),
+        ({**one, "topic": "table:t", "filters": {"ops": []}}, 400, "INVALID_MESSAGE"),
+        ({**one, "topic": "table:t", "filters": {"colour": 1}}, 400, "INVALID_MESSAGE"),
+        ({**one, "topic": "table:t", "filters": {"topic": "table:u"}}, 400, "INVALID_MESSAGE"),
+        ({**one, "topic": "table:t", "config": {"policy": "x"}}, 400, "INVALID_MESSAGE"),
+        ({**one, "topic": "table:t", "config": 1}, 400, "INVALID_MESSAGE"),
+        ({**one, "topic": "table:t", "ops": ["insert"], "filters": {"ops": ["insert"]}}, 400, "INVALID_MESSAGE"),
+        ({**one, "topic": "table:t", "subscription_type": "table"}, 400, "INVALID_MESSAGE"),
+        ({**one, "topic": "table:t", "config": {"since": 10**9}}, 400, "INVALID_MESSAGE"),
+        ({**one, "topic": "nonsense"}, 400, "INVALID_MESSAGE"),
+        ({**one, "subscription_type": "table", "target": 2000 * "t"}, 400, "INVALID_MESSAGE"),
+        ({**one, "topic": "table:t", "target": "t"}, 400, "INVALID_MESSAGE"),
+        ({**one, "target": "t"}, 400, "INVALID_MESSAGE"),
+        (one, 400, "INVALID_MESSAGE"),
+        ({"connection_id": 1, "topic": "table:t"}, 400, "INVALID_MESSAGE"),
+        ({"topic": "table:t"}, 400, "INVALID_MESSAGE"),
+        ({"connection_id": "c999999", "topic": "table:t"}, 404, "NOT_FOUND"),
+        ({"connection_id": "nobody", "topic": "table:t"}, 404, "NOT_FOUND"),
+        ([], 400, "INVALID_MESSAGE"),
+    ):
+        _refused(rest, status, code, "POST", "/ws/subscriptions", body)
+    stranger = await connect(auth=False)
+    body = {"connection_id": _id(stranger), "topic": "table:t"}
+    _refused(rest, 409, "CONFLICT", "POST", "/ws/subscriptions", body)
+    # What was refused left nothing behind.
+    assert rest.call("GET", "/ws/subscriptions")["total"] == 12
+    # The fields of `subscribe` itself are good, too.
+    made = rest.call(
+        "POST",
+        "/ws/subscriptions",
+        {**one, "tables": ["t"], "where": "a > 100", "columns": ["a"], "policy": "replay"},
+    )
+    assert (made["subscription_type"], made["target"]) == ("table", "t"), made
+    assert made["filters"] == {"where": "a > 100", "columns": ["a"]}, made
+
+
+async def subscription_ended():
+    rest = Rest()
+    rest.run("CREATE TABLE t(a)")
+    sessions = [await connect() for _ in range(4)]
+    for s in sessions:
+        await s.subscribe("channel:x")
+    for s, query, reason in (
+        (sessions[0], "", "ended by the administration"),
+        (sessions[1], "?reason=enough+of+this%21", "enough of this!"),
+    ):
+        made = await s.subscribe("table:t")
+        id_ = made["subscription_id"]
+        answer = rest.call("DELETE", f"/ws/subscriptions/{id_}{query}")
+        assert answer == {"subscription_id": id_, "cancelled": True, "reason": reason}, answer
+        told = await s.recv()
+        assert told["type"] == "error" and "id" not in told, told
+        assert told["payload"]["code"] == "CANCELLED", told
+        assert told["payload"]["subscription_id"] == id_, told
+        assert told["payload"]["message"] == reason, told
+        _refused(rest, 404, "NOT_FOUND", "DELETE", f"/ws/subscriptions/{id_}")
+        rest.run("INSERT INTO t VALUES(1)")
+        await s.quiet()
+        assert rest.call("POST", "/ws/broadcast", {"channel": "x", "message": 1})["delivered"] == 4
+        for each in sessions:
+            assert (await each.event())["topic"] == "channel:x"
+        # It may come back.
+        again = await s.subscribe("table:t")
+        await s.ok("unsubscribe", {"subscription_id": again["subscription_id"]}, "unsubscribed")
+    id_ = (await sessions[2].subscribe("table:t"))["subscription_id"]
+    for wrong in ("reason=" + 300 * "r", "reason=%ff", "reason=", "why=1"):
+        _refused(rest, 400, "INVALID_MESSAGE", "DELETE", f"/ws/subscriptions/{id_}?{wrong}")
+    assert rest.call("GET", f"/ws/subscriptions/{id_}")["status"] == "live"
+
+
+async def lag_is_what_waits():
+    """A subscriber that does not read falls behind by what is written, and says so."""
+    rest = Rest()
+    rest.run("CREATE TABLE t(a TEXT)")
+    s = await connect(max_queue=1, read_limit=1024)
+    made = await s.subscribe("table:t")
+    s.ws.transport.pause_reading()
+    rest.run(
+        "INSERT INTO t WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 4000)"
+        " SELECT printf('%.*c', 2000, 'x') FROM c"
+    )
+    path = f"/ws/subscriptions/{made['subscription_id']}"
+
+    def behind():
+        one = rest.call("GET", path)
+        return one["messages_sent"] + one["lag"] == 4000 and one["lag"] > 0 and one
+
+    one = eventually(behind)
+    assert one["status"] == "live", one
+    s.ws.transport.resume_reading()
+    await s.events(4000)
+    one = rest.call("GET", path)
+    assert (one["messages_sent"], one["lag"]) == (4000, 0), one
+
+
+async def subscriptions_come_and_go():
+    """Subscribes connections from outside while they go: every request is answered, and what it
+    says holds."""
+    rest = Rest()
+    rest.run("CREATE TABLE t(a)")
+    going = True
+
+    async def churn():
+        while going:
+            s = await connect()
+            waiting.append(_id(s))
+            try:
+                await s.recv(0.02)
+                await s.recv(0.02)
+            except (asyncio.TimeoutError, Closed):
+                pass
+            s.ws.transport.abort()
+
+    def subscribe(rest):
+        outcomes = {}
+        for n in range(400):
+            id_ = waiting[-1] if waiting else "c1"
+            try:
+                made = rest.call(
+                    "POST",
+                    "/ws/subscriptions",
+                    {"connection_id": id_, "topic": ("table:t", "channel:x")[n % 2]},
+                )
+                assert made["connection_id"] == id_, made
+                outcome = "made"
+            except Refused as e:
+                outcome = e.code
+            outcomes[outcome] = outcomes.get(outcome, 0) + 1
+            page = rest.call("GET", "/ws/subscriptions?limit=1000")
+            ids = [_number(s["subscription_id"]) for s in page["subscriptions"]]
+            assert ids == sorted(ids) and len(ids) == len(set(ids)), ids
+        return outcomes
+
+    waiting = []
+    churning = [asyncio.create_task(churn()) for _ in range(4)]
+    try:
+        for outcomes in await asyncio.gather(
+            in_thread(subscribe, rest), in_thread(subscribe, Rest())
+        ):
+            assert outcomes.get("made", 0) > 0, outcomes
+            assert set(outcomes) <= {"made", "NOT_FOUND", "CONFLICT"}, outcomes
+    finally:
+        going = False
+    for c in churning:
+        await asyncio.wait_for(c, LIMIT)
+    eventually(lambda: rest.call("GET", "/ws/subscriptions")["total"] == 0)
+    now = rest.call("GET", "/ws/status")
+    assert now["active_subscriptions"] == now["active_connections"] == 0, now
 
 
 async def more_than_a_page():

@@ -1,7 +1,7 @@
 /* What the daemon tells of a WebSocket connection to those who manage it. On the thread of the
  * connection's reactor. */
-#ifndef DAEMON_CONN_INFO_H
-#define DAEMON_CONN_INFO_H
+#ifndef DAEMON_CONN_DESCRIBE_H
+#define DAEMON_CONN_DESCRIBE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,5 +28,11 @@ uint64_t conn_parse_id(const char *id);
 
 /* Writes it as an object. */
 void conn_describe(conn *c, json_writer *w);
+
+/* ---- shared by descriptions ---- */
+/* The number in an id of a letter and a number; 0 when it is none. */
+uint64_t describe_parse_id(char letter, const char *id);
+/* A moment of the monotonic clock as a member, in RFC 3339; 0 gives null. */
+void describe_moment(json_writer *w, const server *d, const char *key, int64_t mono_us);
 
 #endif

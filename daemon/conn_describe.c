@@ -1,4 +1,4 @@
-#include "daemon/conn_info.h"
+#include "daemon/conn_describe.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -42,12 +42,17 @@ bool conn_phase_parse(const char *name, conn_phase *phase, error *e)
                      "state is not \"authenticating\", \"open\" or \"closing\"");
 }
 
-uint64_t conn_parse_id(const char *id)
+uint64_t describe_parse_id(char letter, const char *id)
 {
     size_t n = strlen(id);
-    if (n < 2 || n > 19 || id[0] != 'c' || id[1] == '0' || strspn(id + 1, "0123456789") != n - 1)
+    if (n < 2 || n > 19 || id[0] != letter || id[1] == '0' || strspn(id + 1, "0123456789") != n - 1)
         return 0;
     return strtoull(id + 1, NULL, 10);
+}
+
+uint64_t conn_parse_id(const char *id)
+{
+    return describe_parse_id('c', id);
 }
 
 static void put_str(json_writer *w, const char *key, const char *text)
@@ -56,9 +61,13 @@ static void put_str(json_writer *w, const char *key, const char *text)
     jw_str(w, text);
 }
 
-static void put_moment(json_writer *w, const server *d, const char *key, int64_t mono_us)
+void describe_moment(json_writer *w, const server *d, const char *key, int64_t mono_us)
 {
     char stamp[CLOCK_RFC3339_LEN + 1];
+    if (!mono_us) {
+        put_str(w, key, NULL);
+        return;
+    }
     clock_rfc3339(daemon_wall_us(d, mono_us), stamp);
     put_str(w, key, stamp);
 }
@@ -138,9 +147,9 @@ void conn_describe(conn *c, json_writer *w)
     put_str(w, "state", conn_phase_name(phase));
     put_session_id(w, c);
     put_str(w, "user_id", s->who.kind == PRINCIPAL_NONE ? NULL : s->who.name);
-    put_moment(w, d, "connected_at", s->opened_us);
-    put_moment(w, d, "last_activity",
-               c->wrote_us > c->last_activity_us ? c->wrote_us : c->last_activity_us);
+    describe_moment(w, d, "connected_at", s->opened_us);
+    describe_moment(w, d, "last_activity",
+                    c->wrote_us > c->last_activity_us ? c->wrote_us : c->last_activity_us);
     put_figures(w, c);
     put_subscriptions(w, s);
     put_str(w, "user_agent", s->agent ? s->agent->text : NULL);
