@@ -15,7 +15,7 @@ static void make_seed(void)
         seed = 0x9E3779B97F4A7C15u;
 }
 
-static size_t hash_of(const char *key, size_t len)
+size_t map_hash(const char *key, size_t len)
 {
     pthread_once(&seed_once, make_seed);
     uint64_t h = 14695981039346656037u ^ seed;
@@ -42,7 +42,7 @@ static map_slot *find(const map *m, const char *key, size_t len, size_t hash)
 
 void *map_get(const map *m, const char *key, size_t len)
 {
-    map_slot *s = find(m, key, len, hash_of(key, len));
+    map_slot *s = find(m, key, len, map_hash(key, len));
     return s ? s->value : NULL;
 }
 
@@ -72,7 +72,7 @@ static bool grow(map *m)
 
 bool map_put(map *m, const char *key, size_t len, void *value, void **old)
 {
-    size_t hash = hash_of(key, len);
+    size_t hash = map_hash(key, len);
     map_slot *s = find(m, key, len, hash);
     if (old)
         *old = s ? s->value : NULL;
@@ -92,7 +92,7 @@ bool map_put(map *m, const char *key, size_t len, void *value, void **old)
 
 void *map_take(map *m, const char *key, size_t len)
 {
-    map_slot *s = find(m, key, len, hash_of(key, len));
+    map_slot *s = find(m, key, len, map_hash(key, len));
     if (!s)
         return NULL;
     void *value = s->value;

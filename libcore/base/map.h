@@ -28,4 +28,7 @@ void *map_take(map *m, const char *key, size_t len); /* removes; the value, or N
 map_slot *map_next(const map *m, size_t *at);
 void map_free(map *m); /* keys only: values are the caller's */
 
+/* The hash itself, for tables of another make. Any thread. */
+size_t map_hash(const char *key, size_t len);
+
 #endif
