@@ -45,7 +45,7 @@ void form_write(buf *out, int form, const form_message *m)
 static void render(buf *out, int form, const feed_event *ev)
 {
     const form_message m = {
-        .type = ev->rec->kind == LOG_DDL ? "system" : "event",
+        .type = ev->rec && ev->rec->kind == LOG_DDL ? "system" : "event",
         .json = ev->json,
         .len = ev->len,
     };

@@ -72,9 +72,9 @@ void feed_msg_free(feed_msg *m);
 
 /* An event on its way into one form. */
 typedef struct feed_event {
-    const log_record *rec;
-    const char *filter; /* short id, "" without a filter */
-    const char *json;   /* the payload as a JSON object, where the form wants it, else NULL */
+    const log_record *rec; /* NULL: no change of a row, such as a live query's result */
+    const char *filter;    /* short id, "" without a filter */
+    const char *json;      /* the payload as a JSON object, where the form wants it, else NULL */
     size_t len;
 } feed_event;
 
