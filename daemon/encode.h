@@ -4,11 +4,13 @@
 
 #include "daemon/run.h"
 
-extern const run_encoder encode_none;   /* rows are of no interest */
-extern const run_encoder encode_object; /* the JSON object of POST /query */
-extern const run_encoder encode_ndjson; /* a line per row */
-extern const run_encoder encode_batch;  /* {"results":[...]} */
-extern const run_encoder encode_ws;     /* query_result messages of rustydb.json.v1 */
+extern const run_encoder encode_none;     /* rows are of no interest */
+extern const run_encoder encode_object;   /* the JSON object of POST /query */
+extern const run_encoder encode_ndjson;   /* a line per row */
+extern const run_encoder encode_batch;    /* {"results":[...]} */
+extern const run_encoder encode_ws;       /* query_result messages of rustydb.json.v1 */
+extern const run_encoder encode_rpc;      /* an answer of JSON-RPC, as a WebSocket frame */
+extern const run_encoder encode_rpc_item; /* the same as text, for a batch and for HTTP */
 
 /* Members of a JSON object that several forms have. */
 void encode_columns(json_writer *w, const engine_column *cols, int n);

@@ -4,6 +4,7 @@
 #include "daemon/problem.h"
 #include "daemon/ws.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void envelope_begin(json_writer *w, buf *out, const char *id, const char *type)
@@ -39,9 +40,9 @@ const run_encoder *envelope_encoder(const char *id)
     return &encode_ws;
 }
 
-const char *envelope_json_id(const char *id)
+bool envelope_cancel_name(const char *id, char *out, size_t room)
 {
-    return id;
+    return (size_t)snprintf(out, room, "%s", id) < room;
 }
 
 void envelope_finish(run *r)
@@ -82,18 +83,7 @@ void envelope_subscribed(conn *c, const char *id, const sub_info *s)
     json_writer w;
     envelope_begin(&w, &out, id, "subscribed");
     jw_begin_object(&w);
-    jw_key(&w, "subscription_id");
-    jw_str(&w, s->subscription_id);
-    jw_key(&w, "topic");
-    jw_str(&w, s->topic);
-    jw_key(&w, "filter");
-    jw_str(&w, s->filter);
-    if (s->log_id) {
-        jw_key(&w, "log_id");
-        jw_str(&w, s->log_id);
-        jw_key(&w, "lsn");
-        jw_int(&w, s->lsn);
-    }
+    sub_info_write(&w, s);
     jw_end_object(&w);
     envelope_end(&w, c);
 }
@@ -114,12 +104,7 @@ void envelope_closing(conn *c)
     json_writer w;
     envelope_begin(&w, &out, NULL, "system");
     jw_begin_object(&w);
-    jw_key(&w, "event");
-    jw_str(&w, "closing");
-    jw_key(&w, "code");
-    jw_int(&w, c->close_code);
-    jw_key(&w, "reason");
-    jw_str(&w, c->close_reason);
+    closing_write(&w, c);
     jw_end_object(&w);
     envelope_end(&w, c);
 }

@@ -15,7 +15,7 @@ void envelope_end(json_writer *w, conn *c);
 
 /* These are ws_protocol's functions, for every protocol that speaks this envelope. */
 const run_encoder *envelope_encoder(const char *id);
-const char *envelope_json_id(const char *id);
+bool envelope_cancel_name(const char *id, char *out, size_t room);
 void envelope_finish(run *r);
 void envelope_begin_result(json_writer *w, buf *out, const char *id, result_kind kind);
 void envelope_end_result(json_writer *w, conn *c, const char *id);
@@ -24,7 +24,7 @@ void envelope_failed(conn *c, const char *id, const error *e, const char *subscr
 void envelope_closing(conn *c);
 
 #define ENVELOPE_ANSWERS                                                                           \
-    .input = "payload", .encoder = envelope_encoder, .json_id = envelope_json_id,                  \
+    .input = "payload", .encoder = envelope_encoder, .cancel_name = envelope_cancel_name,          \
     .finish = envelope_finish, .begin_result = envelope_begin_result,                              \
     .end_result = envelope_end_result, .subscribed = envelope_subscribed,                          \
     .failed = envelope_failed, .closing = envelope_closing

@@ -47,6 +47,8 @@ typedef struct request {
     const char *params[PATH_PARAMS]; /* of the route's {names}, in order, decoded */
     char param_text[PATH_MAX_LEN];
     const struct route *route;
+    const struct ws_protocol
+        *protocol; /* set by a handler that carries requests of ws_requests.h */
     principal who;
     char request_id[65];
     char content_type[128];

@@ -1,4 +1,7 @@
 #include "daemon/problem.h"
+#include "wire/jsonrpc.h"
+
+#include <stdio.h>
 
 /* What both forms share behind their first members. */
 static void write_details(json_writer *w, const error *e)
@@ -55,5 +58,25 @@ void problem_write_ws(json_writer *w, const error *e, const char *subscription)
         jw_key(w, "subscription_id");
         jw_str(w, subscription);
     }
+    jw_end_object(w);
+}
+
+void problem_write_rpc(json_writer *w, const error *e, int code)
+{
+    char message[sizeof e->message + 32];
+    const char *standard = rpc_standard_name(code);
+    snprintf(message, sizeof message, "%s%s%s", standard ? standard : "", standard ? ": " : "",
+             e->message);
+    jw_begin_object(w);
+    jw_key(w, "code");
+    jw_int(w, code);
+    jw_key(w, "message");
+    jw_str(w, message);
+    jw_key(w, "data");
+    jw_begin_object(w);
+    jw_key(w, "code");
+    jw_str(w, error_describe(e->code)->name);
+    write_details(w, e);
+    jw_end_object(w);
     jw_end_object(w);
 }

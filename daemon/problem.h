@@ -1,5 +1,5 @@
 /* Errors as clients see them: problem details (RFC 9457) for REST, the payload of an `error`
- * message for WebSocket. Any thread. */
+ * message for WebSocket, the error object of JSON-RPC. Any thread. */
 #ifndef DAEMON_PROBLEM_H
 #define DAEMON_PROBLEM_H
 
@@ -16,5 +16,8 @@ typedef struct problem_extra {
 void problem_write(json_writer *w, const error *e, const problem_extra *x);
 /* The payload of a WebSocket error; subscription may be NULL. */
 void problem_write_ws(json_writer *w, const error *e, const char *subscription);
+/* The error object of JSON-RPC: {"code","message","data":{"code","hint"?,...}}. The message of one
+ * of the specification's own codes begins with the specification's name for it. */
+void problem_write_rpc(json_writer *w, const error *e, int code);
 
 #endif

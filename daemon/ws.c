@@ -39,6 +39,8 @@ void ws_opened(conn *c)
 void ws_free(conn *c)
 {
     hub_forget(c);
+    if (c->ws->protocol->closed)
+        c->ws->protocol->closed(c);
     conn_table_remove(&c->r->sockets, c);
     agent_release(c->r, c->ws->agent);
     buf_free(&c->ws->rx);

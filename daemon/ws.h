@@ -15,6 +15,7 @@
 
 typedef struct ws {
     const ws_protocol *protocol;
+    void *state;               /* the protocol's own, made by `opened` and freed by `closed` */
     principal who;             /* PRINCIPAL_NONE until it has authenticated */
     char id[24];               /* connection_id: "c" and the serial number */
     buf rx;                    /* the message that is arriving */

@@ -5,6 +5,7 @@
 #include "daemon/ws.h"
 #include "daemon/ws_json.h"
 #include "daemon/ws_requests.h"
+#include "daemon/ws_status.h"
 #include "json/read.h"
 
 #include <stdlib.h>
@@ -32,7 +33,6 @@ typedef struct message_type {
 
 void ws_json_welcome(conn *c)
 {
-    const config *cfg = daemon_config(c->r->d);
     engine_stats stats;
     buf out = BUF_INIT;
     json_writer w;
@@ -52,14 +52,7 @@ void ws_json_welcome(conn *c)
         jw_int(&w, stats.log_head);
     }
     jw_key(&w, "limits");
-    jw_begin_object(&w);
-    jw_key(&w, "max_message");
-    jw_int(&w, cfg->max_message);
-    jw_key(&w, "max_subscriptions");
-    jw_int(&w, cfg->max_subscriptions);
-    jw_key(&w, "max_pending");
-    jw_int(&w, cfg->max_pending);
-    jw_end_object(&w);
+    ws_limits_write(&w, daemon_config(c->r->d));
     jw_end_object(&w);
     envelope_end(&w, c);
 }
@@ -128,6 +121,8 @@ static const message_type types[] = {
     {"begin", NULL, ws_request_begin, false},
     {"commit", NULL, ws_request_commit, false},
     {"rollback", NULL, ws_request_rollback, false},
+    {"savepoint", NULL, ws_request_savepoint, false},
+    {"status", NULL, ws_request_status, false},
     {"cancel", NULL, ws_request_cancel, false},
     {"subscribe", NULL, ws_request_subscribe, false},
     {"unsubscribe", NULL, ws_request_unsubscribe, false},

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const ws_protocol *const ws_protocols[] = {&ws_protocol_json, NULL};
+const ws_protocol *const ws_protocols[] = {&ws_protocol_json, &ws_protocol_jsonrpc, NULL};
 
 /* Endpoints that do one thing, by path; what they say is rustydb.json.v1's envelope. */
 static const struct endpoint {
@@ -84,4 +84,30 @@ const ws_protocol *ws_protocol_choose(const char *path, const char *offered, err
     }
     error_set(e, ERR_NOT_FOUND, "there is no WebSocket at %s", path);
     return NULL;
+}
+
+void sub_info_write(json_writer *w, const sub_info *s)
+{
+    jw_key(w, "subscription_id");
+    jw_str(w, s->subscription_id);
+    jw_key(w, "topic");
+    jw_str(w, s->topic);
+    jw_key(w, "filter");
+    jw_str(w, s->filter);
+    if (s->log_id) {
+        jw_key(w, "log_id");
+        jw_str(w, s->log_id);
+        jw_key(w, "lsn");
+        jw_int(w, s->lsn);
+    }
+}
+
+void closing_write(json_writer *w, const conn *c)
+{
+    jw_key(w, "event");
+    jw_str(w, "closing");
+    jw_key(w, "code");
+    jw_int(w, c->close_code);
+    jw_key(w, "reason");
+    jw_str(w, c->close_reason);
 }

@@ -38,13 +38,15 @@ typedef struct ws_protocol {
     const char *topic;
     bool needs_header; /* credentials must come with the upgrade, since no message carries them */
     void (*opened)(conn *c); /* NULL: nothing is said */
+    void (*closed)(conn *c); /* frees ws.state. NULL: there is none */
     /* One whole message; text is valid UTF-8. Whatever is wrong with it is answered. */
     void (*message)(conn *c, bool binary, const char *p, size_t n);
 
     /* ---- how requests (ws_requests.h) are read and answered ---- */
     const char *input; /* what the object with a request's fields is called, for messages */
-    /* The client's own id, as JSON text, of a request_id; NULL: it has none. */
-    const char *(*json_id)(const char *request_id);
+    /* What `cancel` names the request by: its id as compact JSON. False: by nothing, or it does not
+     * fit. */
+    bool (*cancel_name)(const char *request_id, char *out, size_t room);
     /* The form of a statement's result, and what is done when the statement has ended: sends
      * r->last or r->err. The caller frees r. */
     const run_encoder *(*encoder)(const char *request_id);
@@ -60,7 +62,13 @@ typedef struct ws_protocol {
     void (*closing)(conn *c);
 } ws_protocol;
 
-extern const ws_protocol ws_protocol_json; /* rustydb.json.v1, ws_json.c */
+extern const ws_protocol ws_protocol_json;    /* rustydb.json.v1, ws_json.c */
+extern const ws_protocol ws_protocol_jsonrpc; /* jsonrpc, ws_jsonrpc.c */
+
+/* The members that tell of a new subscription. */
+void sub_info_write(json_writer *w, const sub_info *s);
+/* The members that say why a connection is about to be closed. */
+void closing_write(json_writer *w, const conn *c);
 
 extern const ws_protocol ws_protocol_metrics; /* ws_metrics.c */
 

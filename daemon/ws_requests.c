@@ -1,18 +1,26 @@
 #include "daemon/ws_requests.h"
 #include "base/mem.h"
 #include "daemon/encode.h"
+#include "daemon/http.h"
 #include "daemon/params.h"
 #include "daemon/ws.h"
+#include "daemon/ws_status.h"
 #include "json/read.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+const ws_protocol *ws_request_protocol(const conn *c)
+{
+    return c->ws ? c->ws->protocol : c->req->protocol;
+}
+
 bool ws_request_read(const conn *c, json_t *input, const json_field *fields, int n, error *e)
 {
     json_t *none = input ? NULL : json_object();
-    bool ok = json_read_object_at(input ? input : none, c->ws->protocol->input, fields, n, e);
+    bool ok =
+        json_read_object_at(input ? input : none, ws_request_protocol(c)->input, fields, n, e);
     json_decref(none);
     return ok;
 }
@@ -33,10 +41,39 @@ bool ws_request_auth(conn *c, const char *id, json_t *input, error *e)
         (metadata && !ws_set_metadata(c, metadata, e)))
         return false;
     c->ws->who = who;
-    c->ws->protocol->begin_result(&w, &out, id, RESULT_AUTHENTICATED);
+    ws_request_protocol(c)->begin_result(&w, &out, id, RESULT_AUTHENTICATED);
     jw_key(&w, "user");
     jw_str(&w, who.name);
-    c->ws->protocol->end_result(&w, c, id);
+    ws_request_protocol(c)->end_result(&w, c, id);
+    return true;
+}
+
+bool ws_request_status(conn *c, const char *id, json_t *input, error *e)
+{
+    const ws_protocol *p = ws_request_protocol(c);
+    engine_stats stats;
+    buf out = BUF_INIT;
+    json_writer w;
+    if (!ws_request_read(c, input, NULL, 0, e))
+        return false;
+    engine_stats_get(c->r->d->engine, &stats);
+    p->begin_result(&w, &out, id, RESULT_DONE);
+    ws_status_write(&w, c->r->d);
+    jw_key(&w, "version");
+    jw_str(&w, RUSTYDB_VERSION);
+    jw_key(&w, "log_id");
+    jw_str(&w, c->r->d->log_id);
+    jw_key(&w, "lsn");
+    jw_int(&w, stats.log_head);
+    jw_key(&w, "limits");
+    ws_limits_write(&w, daemon_config(c->r->d));
+    if (c->ws) {
+        jw_key(&w, "connection_id");
+        jw_str(&w, c->ws->id);
+        jw_key(&w, "user");
+        jw_str(&w, c->ws->who.name);
+    }
+    p->end_result(&w, c, id);
     return true;
 }
 
@@ -50,11 +87,11 @@ static void send_chunk(run *r, refbuf *data)
 
 static void sql_done(run *r)
 {
-    r->c->ws->protocol->finish(r);
+    ws_request_protocol(r->c)->finish(r);
     run_free(r);
 }
 
-static run *new_run(conn *c, const char *id, job_kind kind, error *e)
+run *ws_request_run(conn *c, const char *id, job_kind kind, error *e)
 {
     if (c->n_runs >= daemon_config(c->r->d)->max_pending) {
         error_set(e, ERR_BUSY, "%d requests of this connection are under way", c->n_runs);
@@ -62,8 +99,8 @@ static run *new_run(conn *c, const char *id, job_kind kind, error *e)
         return NULL;
     }
     bool has_rows = kind == JOB_QUERY || kind == JOB_TX_QUERY;
-    run *r = run_new(c, has_rows ? c->ws->protocol->encoder(id) : &encode_none, kind);
-    r->deflate_bits = c->ws->deflate_bits;
+    run *r = run_new(c, has_rows ? ws_request_protocol(c)->encoder(id) : &encode_none, kind);
+    r->deflate_bits = c->ws ? c->ws->deflate_bits : 0;
     r->on_chunk = send_chunk;
     r->on_done = sql_done;
     if (id) {
@@ -88,6 +125,7 @@ static bool engine_id(const conn *c, const char *client_id, char out[ENGINE_ID_M
 
 bool ws_request_query(conn *c, const char *id, json_t *input, error *e)
 {
+    char name[ENGINE_ID_MAX + 1];
     const char *transaction = NULL;
     sql_request s = {0};
     const json_field fields[] = {
@@ -99,7 +137,7 @@ bool ws_request_query(conn *c, const char *id, json_t *input, error *e)
     };
     if (!ws_request_read(c, input, fields, JSON_FIELDS(fields), e))
         return false;
-    run *r = new_run(c, id, transaction ? JOB_TX_QUERY : JOB_QUERY, e);
+    run *r = ws_request_run(c, id, transaction ? JOB_TX_QUERY : JOB_QUERY, e);
     if (!r)
         return false;
     if (!params_fill_job(&r->job, &s, e) ||
@@ -107,8 +145,8 @@ bool ws_request_query(conn *c, const char *id, json_t *input, error *e)
         run_free(r);
         return false;
     }
-    const char *name = id ? c->ws->protocol->json_id(id) : NULL;
-    if (name && !engine_id(c, name, r->job.id))
+    if (id && c->ws && ws_request_protocol(c)->cancel_name(id, name, sizeof name) &&
+        !engine_id(c, name, r->job.id))
         r->job.id[0] = '\0'; /* too long to cancel by */
     run_submit(r);
     return true;
@@ -129,70 +167,9 @@ bool ws_request_cancel(conn *c, const char *id, json_t *input, error *e)
         return error_set(e, ERR_NOT_FOUND, "no query with this id runs on this connection");
     buf out = BUF_INIT;
     json_writer w;
-    c->ws->protocol->begin_result(&w, &out, id, RESULT_DONE);
+    ws_request_protocol(c)->begin_result(&w, &out, id, RESULT_DONE);
     jw_key(&w, "cancelled");
     jw_bool(&w, true);
-    c->ws->protocol->end_result(&w, c, id);
+    ws_request_protocol(c)->end_result(&w, c, id);
     return true;
-}
-
-/* ---- transactions ------------------------------------------------------------------------------
- */
-
-static void tx_done(run *r)
-{
-    conn *c = r->c;
-    buf out = BUF_INIT;
-    json_writer w;
-    if (r->failed) {
-        c->ws->protocol->failed(c, r->request_id, &r->err, NULL);
-        run_free(r);
-        return;
-    }
-    c->ws->protocol->begin_result(&w, &out, r->request_id, RESULT_DONE);
-    jw_key(&w, "transaction");
-    jw_str(&w, r->job.tx);
-    if (r->job.kind != JOB_TX_BEGIN) {
-        jw_key(&w, "lsn");
-        jw_int(&w, r->sum.lsn);
-    }
-    c->ws->protocol->end_result(&w, c, r->request_id);
-    run_free(r);
-}
-
-static bool submit_tx(conn *c, const char *id, job_kind kind, const char *tx, error *e)
-{
-    run *r = new_run(c, id, kind, e);
-    if (!r)
-        return false;
-    r->on_done = tx_done;
-    if (tx && !params_set_id(r->job.tx, tx, "transaction", e)) {
-        run_free(r);
-        return false;
-    }
-    run_submit(r);
-    return true;
-}
-
-bool ws_request_begin(conn *c, const char *id, json_t *input, error *e)
-{
-    return ws_request_read(c, input, NULL, 0, e) && submit_tx(c, id, JOB_TX_BEGIN, NULL, e);
-}
-
-static bool end_tx(conn *c, const char *id, json_t *input, job_kind kind, error *e)
-{
-    const char *tx;
-    const json_field fields[] = {{"transaction", FIELD_STR, true, &tx, 0, 0}};
-    return ws_request_read(c, input, fields, JSON_FIELDS(fields), e) &&
-           submit_tx(c, id, kind, tx, e);
-}
-
-bool ws_request_commit(conn *c, const char *id, json_t *input, error *e)
-{
-    return end_tx(c, id, input, JOB_TX_COMMIT, e);
-}
-
-bool ws_request_rollback(conn *c, const char *id, json_t *input, error *e)
-{
-    return end_tx(c, id, input, JOB_TX_ROLLBACK, e);
 }

@@ -13,25 +13,38 @@
 
 #include "base/error.h"
 #include "daemon/conn.h"
+#include "daemon/ws_protocol.h"
+#include "engine/engine.h"
 #include "json/read.h"
 
 typedef bool ws_request(conn *c, const char *id, json_t *input, error *e);
 
 /* ---- ws_requests.c ---- */
 ws_request ws_request_auth;   /* {"token","metadata"?}; AUTH_FAILED when it is not known */
+ws_request ws_request_status; /* {} */
 ws_request ws_request_query;  /* {"sql","params"?,"timeout_ms"?,"max_rows"?,"transaction"?} */
 ws_request ws_request_cancel; /* {"id"} of a query of this connection */
-ws_request ws_request_begin;  /* {} */
-ws_request ws_request_commit; /* {"transaction"} */
-ws_request ws_request_rollback;
+
+/* ---- ws_transactions.c ---- */
+ws_request ws_request_begin;     /* {} */
+ws_request ws_request_commit;    /* {"transaction"} */
+ws_request ws_request_rollback;  /* {"transaction"} */
+ws_request ws_request_savepoint; /* {"transaction","name","action"?} */
 
 /* ---- ws_subscribe.c ---- */
 /* {"topic" or "tables","ops"?,"where"?,"columns"?,"since"?,"policy"?} */
 ws_request ws_request_subscribe;
 ws_request ws_request_unsubscribe; /* {"subscription_id"} */
 ws_request ws_request_publish;     /* {"channel","message","event"?,"metadata"?} */
+ws_request ws_request_broadcast;   /* the same without a channel too: to everyone */
 
-/* Takes the fields of input, under the name that the connection's protocol has for it. */
+/* ---- for the files above ---- */
+/* What the connection's requests are read and answered by. */
+const ws_protocol *ws_request_protocol(const conn *c);
+/* Takes the fields of input, under the name that the protocol has for it. */
 bool ws_request_read(const conn *c, json_t *input, const json_field *fields, int n, error *e);
+/* A run for a request: NULL with BUSY when the connection has max_pending under way. Its end is
+ * told through ws_protocol.finish, unless on_done is set to something else. */
+struct run *ws_request_run(conn *c, const char *id, job_kind kind, error *e);
 
 #endif

@@ -141,43 +141,75 @@ bool ws_request_unsubscribe(conn *c, const char *id, json_t *input, error *e)
         return false;
     if (!hub_unsubscribe(c, subscription))
         return error_set(e, ERR_NOT_FOUND, "this connection has no subscription %s", subscription);
-    c->ws->protocol->begin_result(&w, &out, id, RESULT_UNSUBSCRIBED);
+    ws_request_protocol(c)->begin_result(&w, &out, id, RESULT_UNSUBSCRIBED);
     jw_key(&w, "subscription_id");
     jw_str(&w, subscription);
-    c->ws->protocol->end_result(&w, c, id);
+    ws_request_protocol(c)->end_result(&w, c, id);
     return true;
 }
 
+/* A publication under way: what its answer repeats. */
+typedef struct publishing {
+    char *id, *channel; /* owned; NULL: none, everyone */
+    bool tell_channel;
+} publishing;
+
 static void published(conn *c, void *arg, int64_t delivered)
 {
-    char *id = arg;
+    publishing *pub = arg;
     buf out = BUF_INIT;
     json_writer w;
-    if (c->state == CONN_WS) {
-        c->ws->protocol->begin_result(&w, &out, id, RESULT_DONE);
+    if (c->state == CONN_WS || c->state == CONN_HTTP) {
+        ws_request_protocol(c)->begin_result(&w, &out, pub->id, RESULT_DONE);
+        if (pub->tell_channel) {
+            jw_key(&w, "channel");
+            jw_str(&w, pub->channel);
+        }
         jw_key(&w, "delivered");
         jw_int(&w, delivered);
-        c->ws->protocol->end_result(&w, c, id);
+        ws_request_protocol(c)->end_result(&w, c, pub->id);
     }
-    mem_free(id);
+    mem_free(pub->id);
+    mem_free(pub->channel);
+    mem_free(pub);
 }
 
-bool ws_request_publish(conn *c, const char *id, json_t *input, error *e)
+static bool publish(conn *c, const char *id, json_t *input, bool broadcast, error *e)
 {
     broadcast_request b = {0};
-    const json_field fields[] = {
-        {"channel", FIELD_STR, true, &b.channel, 0, 0},
+    const json_field to_all[] = {
         {"message", FIELD_ANY, true, &b.message, 0, 0},
+        {"channel", FIELD_STR, false, &b.channel, 0, 0},
         {"event", FIELD_STR, false, &b.event, 0, 0},
         {"metadata", FIELD_OBJECT, false, &b.metadata, 0, 0},
     };
+    json_field fields[JSON_FIELDS(to_all)];
+    memcpy(fields, to_all, sizeof fields);
+    fields[1].required = !broadcast;
     if (!ws_request_read(c, input, fields, JSON_FIELDS(fields), e))
         return false;
     char topic[TOPIC_ROOM];
     publication *p = params_broadcast(&b, e);
     if (!p)
         return false;
-    params_channel_topic(b.channel, topic);
-    hub_publish(c, topic, p, published, id ? xstrdup(id) : NULL);
+    publishing *pub = xalloc(sizeof *pub);
+    *pub = (publishing){
+        .id = id ? xstrdup(id) : NULL,
+        .channel = b.channel ? xstrdup(b.channel) : NULL,
+        .tell_channel = broadcast,
+    };
+    if (b.channel)
+        params_channel_topic(b.channel, topic);
+    hub_publish(c, b.channel ? topic : NULL, p, published, pub);
     return true;
+}
+
+bool ws_request_publish(conn *c, const char *id, json_t *input, error *e)
+{
+    return publish(c, id, input, false, e);
+}
+
+bool ws_request_broadcast(conn *c, const char *id, json_t *input, error *e)
+{
+    return publish(c, id, input, true, e);
 }

@@ -20,6 +20,8 @@ void api_tx_begin(request *q);
 void api_tx_query(request *q);
 void api_tx_commit(request *q);
 void api_tx_rollback(request *q);
+/* rpc.c */
+void api_rpc(request *q);
 /* tables.c */
 void api_tables(request *q);
 void api_table(request *q);

@@ -138,28 +138,15 @@ const char *rpc_standard_name(int code)
     }
 }
 
-static void begin(json_writer *w, buf *out)
+void rpc_begin_answer(json_writer *w, buf *out, json_slice id)
 {
     jw_init(w, out);
     jw_begin_object(w);
     jw_key(w, "jsonrpc");
     jw_str(w, "2.0");
-}
-
-void rpc_begin_answer(json_writer *w, buf *out, json_slice id)
-{
-    begin(w, out);
     jw_key(w, "id");
     if (id.n)
         jw_raw(w, id.p, id.n);
     else
         jw_null(w);
-}
-
-void rpc_begin_notification(json_writer *w, buf *out, const char *method)
-{
-    begin(w, out);
-    jw_key(w, "method");
-    jw_str(w, method);
-    jw_key(w, "params");
 }

@@ -47,7 +47,5 @@ const char *rpc_standard_name(int code);
 /* {"jsonrpc":"2.0","id":ID, with the object left open for "result" or "error". An empty id is null.
  */
 void rpc_begin_answer(json_writer *w, buf *out, json_slice id);
-/* {"jsonrpc":"2.0","method":METHOD,"params": with the object left open behind it. */
-void rpc_begin_notification(json_writer *w, buf *out, const char *method);
 
 #endif

@@ -161,12 +161,6 @@ static void answers_and_codes(void **state)
     rpc_begin_answer(&w, &out, (json_slice){0});
     jw_end_object(&w);
     assert_string_equal(buf_cstr(&out), "{\"jsonrpc\":\"2.0\",\"id\":null}");
-    buf_clear(&out);
-    rpc_begin_notification(&w, &out, "event");
-    jw_null(&w);
-    jw_end_object(&w);
-    assert_string_equal(buf_cstr(&out),
-                        "{\"jsonrpc\":\"2.0\",\"method\":\"event\",\"params\":null}");
     buf_free(&out);
     error_set(&e, ERR_INVALID_MESSAGE, "x");
     assert_int_equal(rpc_code(&e), RPC_INVALID_PARAMS);
