@@ -6,6 +6,7 @@
 #include "daemon/listener.h"
 #include "daemon/metrics_sampler.h"
 #include "daemon/reactor.h"
+#include "daemon/system_events.h"
 #include "daemon/tls.h"
 #include "daemon/forms.h"
 
@@ -81,6 +82,11 @@ static void on_commit(void *arg, int64_t head)
         feed_wake(d->feed);
 }
 
+static void on_checkpoint(void *arg, const engine_checkpoint *c)
+{
+    system_checkpoint(arg, c);
+}
+
 static bool open_engine(server *d, const config *cfg, error *e)
 {
     const engine_config ec = {
@@ -97,6 +103,8 @@ static bool open_engine(server *d, const config *cfg, error *e)
         .log_max_age_us = cfg->changes_keep_for * 1000,
         .on_commit = on_commit,
         .on_commit_arg = d,
+        .on_checkpoint = on_checkpoint,
+        .on_checkpoint_arg = d,
     };
     d->engine = engine_open(&ec, e);
     return d->engine != NULL;
@@ -222,6 +230,7 @@ static void reload(process *p)
     config *fresh = config_load(p->opt->config_file, p->opt->flags, p->opt->n_flags, &e);
     if (!fresh) {
         log_error("reload", "the old settings stay: %s", e.message);
+        system_reload_failed(&p->d, &e);
         return;
     }
     const config *was = daemon_config(&p->d);
@@ -238,6 +247,7 @@ static void reload(process *p)
     if (log_parse_level(fresh->log_level, &level))
         log_set_level(level);
     log_info("reload", "settings were read again");
+    system_reloaded(&p->d, was, fresh);
 }
 
 static void wait_for_end(process *p, const sigset_t *set)
@@ -264,6 +274,7 @@ static void stop(process *p)
     server *d = &p->d;
     atomic_store(&d->phase, PHASE_STOPPING);
     runtime_withdraw(p->published);
+    system_stopping(d);
     for (int i = 0; i < d->n_reactors; i++)
         reactor_stop(d->reactors[i]);
     for (int i = 0; i < d->n_reactors; i++)

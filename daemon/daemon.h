@@ -12,6 +12,7 @@
 #include "auth/auth.h"
 #include "config/config.h"
 #include "engine/engine.h"
+#include "daemon/event_gate.h"
 #include "feed/feed.h"
 
 struct reactor;
@@ -36,9 +37,10 @@ typedef struct server {
     int n_reactors;
     struct sampler *sampler;
     atomic_int listening[OWN_TOPICS]; /* subscriptions, all reactors */
-    atomic_int reactors_in_use;       /* running, and not empty of connections while stopping */
-    int close_code;   /* WebSocket close code of a stop: 1001, or 1012 for a restart */
-    atomic_int phase; /* daemon_phase */
+    event_gate gates[OWN_TOPICS];
+    atomic_int reactors_in_use; /* running, and not empty of connections while stopping */
+    int close_code;             /* WebSocket close code of a stop: 1001, or 1012 for a restart */
+    atomic_int phase;           /* daemon_phase */
     int64_t started_mono_us;
     int64_t started_wall_us;
     char listen[128]; /* address as bound, HOST:PORT with the real port */

@@ -5,6 +5,7 @@
 #include "daemon/problem.h"
 #include "daemon/route.h"
 #include "daemon/sockstat.h"
+#include "daemon/system_events.h"
 #include "daemon/ws.h"
 #include "daemon/ws_handshake.h"
 
@@ -288,6 +289,7 @@ static bool check_room(conn *c, error *e)
     c->req->keep_alive = false;
     error_set(e, ERR_CONNECTION_LIMIT, "%lld connections are open, as many as may be",
               (long long)daemon_config(c->r->d)->max_connections);
+    system_limit_hit(c->r->d, c, e);
     return error_hint(e, "Try again later, or raise max_connections.");
 }
 

@@ -5,6 +5,7 @@
 #include "daemon/conn.h"
 #include "daemon/own_topics.h"
 #include "daemon/params.h"
+#include "daemon/system_events.h"
 #include "daemon/ws.h"
 #include "json/writer.h"
 
@@ -154,9 +155,12 @@ static bool set_conflict(error *e)
 static bool check_new(conn *c, const char *key, error *e)
 {
     int64_t limit = daemon_config(c->r->d)->max_subscriptions;
-    if (c->ws->n_subs >= limit)
-        return error_set(e, ERR_SUBSCRIPTION_LIMIT, "a connection may have %lld subscriptions",
-                         (long long)limit);
+    if (c->ws->n_subs >= limit) {
+        error_set(e, ERR_SUBSCRIPTION_LIMIT, "a connection may have %lld subscriptions",
+                  (long long)limit);
+        system_limit_hit(c->r->d, c, e);
+        return false;
+    }
     list_each(it, &c->ws->subs)
     {
         if (strcmp(list_entry(it, sub, ws_link)->key, key) == 0)
@@ -327,6 +331,7 @@ void sub_cut_off(sub *s)
     conn *c = s->c;
     log_info("slow_consumer", "connection %s fell behind on %s and is closed", c->ws->id, s->topic);
     STAT_ADD(c->r->stats.slow_consumers, 1);
+    system_slow_consumer(s, "disconnect");
     hub_leave(s);
     conn_end(c, 1013, "SLOW_CONSUMER: events came faster than they were read");
 }
@@ -357,10 +362,12 @@ void sub_fell_behind(sub *s, const hub_segment *oldest)
         s->lost = true;
         s->lost_to = oldest->last_lsn;
         STAT_ADD(s->c->r->stats.slow_consumers, 1);
+        system_slow_consumer(s, "drop_oldest");
         hub_skip(s, oldest);
         return;
     case POLICY_REPLAY:
         STAT_ADD(s->c->r->stats.slow_consumers, 1);
+        system_slow_consumer(s, "replay");
         resume(s);
         return;
     }

@@ -1,6 +1,10 @@
 #include "daemon/own_topics.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "daemon/conn.h"
+#include "daemon/hub_publish.h"
 #include "daemon/metrics_sampler.h"
+#include "daemon/system_events.h"
 #include "daemon/ws.h"
 
 #include <string.h>
@@ -74,6 +78,8 @@ static bool subscribe_events(conn *c, own_topic t, const sub_request *q, const c
     s->listening = &c->r->d->listening[t];
     atomic_fetch_add(s->listening, 1);
     hub_say_subscribed(s, NULL);
+    if (t == OWN_SYSTEM)
+        system_say_started(c);
     return true;
 }
 
@@ -90,4 +96,39 @@ bool own_topic_subscribe(conn *c, const sub_request *q, const char *request_id, 
         return true;
     }
     return false;
+}
+
+/* ---- what they say -----------------------------------------------------------------------------
+ */
+
+void own_event_begin(json_writer *w, buf *out, own_topic t, const char *event)
+{
+    char stamp[CLOCK_RFC3339_LEN + 1];
+    clock_rfc3339(clock_wall_us(), stamp);
+    jw_init(w, out);
+    jw_begin_object(w);
+    jw_key(w, "topic");
+    jw_str(w, names[t]);
+    jw_key(w, "event");
+    jw_str(w, event);
+    jw_key(w, "at");
+    jw_str(w, stamp);
+}
+
+void own_event_send(json_writer *w, own_topic t, server *d)
+{
+    error e;
+    int64_t left_out = event_gate_left_out(&d->gates[t]);
+    if (left_out) {
+        jw_key(w, "omitted");
+        jw_int(w, left_out);
+    }
+    jw_end_object(w);
+    publication *p =
+        w->out->failed ? NULL : publication_new("event", w->out->data, w->out->len, &e);
+    if (p)
+        hub_announce(d, names[t], p);
+    else
+        log_warn("event_lost", "there was no memory for an event on %s", names[t]);
+    buf_free(w->out);
 }

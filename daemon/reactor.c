@@ -6,7 +6,9 @@
 #include "daemon/http.h"
 #include "daemon/hub.h"
 #include "daemon/hub_subs.h"
+#include "daemon/query_events.h"
 #include "daemon/sockstat.h"
+#include "daemon/system_events.h"
 #include "daemon/tls.h"
 #include "daemon/ws.h"
 #include "daemon/ws_deflate.h"
@@ -103,6 +105,15 @@ static void adopt(reactor *r, int fd)
     lws_set_opaque_user_data(wsi, c);
 }
 
+static void turn_away(reactor *r, int fd)
+{
+    error e;
+    error_clear(&e);
+    error_set(&e, ERR_CONNECTION_LIMIT, "a connection was closed unread: too many are open");
+    system_limit_hit(r->d, NULL, &e);
+    close(fd);
+}
+
 static void accept_all(reactor *r)
 {
     for (int i = 0; i < ACCEPT_BATCH && !r->stopping; i++) {
@@ -118,7 +129,7 @@ static void accept_all(reactor *r)
         if (atomic_load(&r->d->connections) < daemon_config(r->d)->max_connections + RESERVE)
             adopt(r, fd);
         else
-            close(fd);
+            turn_away(r, fd);
     }
 }
 
@@ -170,6 +181,11 @@ static bool leave_when_stopped(reactor *r, int64_t now)
     return r->empty && atomic_load(&r->d->reactors_in_use) == 0;
 }
 
+static void tell_progress(conn *c, int64_t now)
+{
+    list_each(it, &c->runs) query_still_runs(list_entry(it, run, conn_link), now);
+}
+
 static void tick(lws_sorted_usec_list_t *sul)
 {
     reactor *r = list_entry(sul, reactor, tick);
@@ -184,9 +200,11 @@ static void tick(lws_sorted_usec_list_t *sul)
         if (why) {
             log_debug("connection_cut", "connection %llu %s", (unsigned long long)c->serial, why);
             conn_kill(c);
-        } else if (c->state == CONN_WS) {
-            ws_tick(c, now);
+            continue;
         }
+        tell_progress(c, now);
+        if (c->state == CONN_WS)
+            ws_tick(c, now);
     }
     lws_sul_schedule(r->ctx, 0, &r->tick, tick, TICK_US);
 }
@@ -390,8 +408,12 @@ static void *reactor_main(void *arg)
     reactor *r = arg;
     lws_sul_schedule(r->ctx, 0, &r->tick, tick, TICK_US);
     while (serve_batch(r)) {
-        if (atomic_load(&r->stop_wanted) && !r->stopping)
+        if (atomic_load(&r->stop_wanted) && !r->stopping) {
+            take_mail(r); /* what was said last goes out before the close */
+            if (!flush(r))
+                break;
             begin_stop(r);
+        }
         if (!flush(r))
             break;
         if (r->stopping && leave_when_stopped(r, clock_mono_us()))

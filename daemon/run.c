@@ -1,6 +1,9 @@
 #include "daemon/run.h"
 #include "base/log.h"
+#include "base/clock.h"
 #include "base/mem.h"
+#include "daemon/query_events.h"
+#include "daemon/system_events.h"
 
 #include <string.h>
 
@@ -126,6 +129,10 @@ static void sink_begin(job_sink *s, bool held)
 {
     run *r = of_sink(s);
     r->held = held;
+    if (!atomic_load(&r->started_us)) {
+        atomic_store(&r->started_us, clock_mono_us());
+        query_started(r);
+    }
     if (r->encoder->begin)
         r->encoder->begin(r);
 }
@@ -137,6 +144,8 @@ static void sink_restart(job_sink *s)
     buf_clear(&r->wire);
     r->in_rows = false;
     r->statements = 0;
+    r->changes = 0;
+    atomic_store(&r->rows, 0);
     sink_begin(s, r->held);
 }
 
@@ -150,9 +159,17 @@ static sink_state sink_columns(job_sink *s, int index, const engine_column *cols
     return check(r);
 }
 
+/* There is one engine thread at a time, so that no read-modify-write is needed. */
+static void count_row(run *r)
+{
+    long long rows = atomic_load_explicit(&r->rows, memory_order_relaxed);
+    atomic_store_explicit(&r->rows, rows + 1, memory_order_relaxed);
+}
+
 static sink_state sink_row(job_sink *s, const value *row, int n)
 {
     run *r = of_sink(s);
+    count_row(r);
     if (!r->encoder->row)
         return SINK_OK;
     r->encoder->row(r, row, n);
@@ -164,6 +181,7 @@ static void sink_end(job_sink *s, int index, const engine_summary *sum)
     run *r = of_sink(s);
     (void)index;
     r->sum = *sum;
+    r->changes += sum->changes;
     if (r->encoder->end)
         r->encoder->end(r, sum);
 }
@@ -197,6 +215,12 @@ static void done_arrived(reactor *home, reactor_msg *m)
     conn_reap(c);
 }
 
+/* The engine's queue was full. */
+static bool was_turned_away(const run *r, const error *e)
+{
+    return e && e->code == ERR_BUSY && !atomic_load(&r->started_us);
+}
+
 static void sink_done(job_sink *s, int index, const error *e)
 {
     run *r = of_sink(s);
@@ -221,6 +245,9 @@ static void sink_done(job_sink *s, int index, const error *e)
             r->gzip = r->last_gzip = false;
         }
     }
+    query_ended(r, e);
+    if (was_turned_away(r, e))
+        system_limit_hit(r->home->d, NULL, e);
     r->last = take_ready(r, true);
     r->done_msg.handle = done_arrived;
     reactor_post(r->home, &r->done_msg);
@@ -262,6 +289,7 @@ void run_submit(run *r)
 {
     list_append(&r->c->runs, &r->conn_link);
     r->c->n_runs++;
+    query_submitted(r);
     engine_submit(r->home->d->engine, &r->job);
 }
 
@@ -282,6 +310,7 @@ void run_free(run *r)
 {
     if (r->gzip_open)
         deflateEnd(&r->z);
+    query_watch_free(r->watch);
     refbuf_unref(r->last);
     buf_free(&r->out);
     buf_free(&r->wire);

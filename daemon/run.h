@@ -71,6 +71,12 @@ typedef struct run {
     atomic_size_t in_flight;
     atomic_bool gone; /* the connection is: stop */
 
+    /* written on engine threads, read on the reactor's too */
+    atomic_llong rows;         /* given by the statements so far */
+    atomic_llong started_us;   /* monotonic; 0: it waits */
+    int64_t changes;           /* of all its statements; the sink's */
+    struct query_watch *watch; /* NULL: nobody wants to know of it (query_events.h); owned */
+
     /* the outcome, set before on_done */
     bool failed;
     bool streamed; /* on_chunk was called: what is in `last` only ends it */

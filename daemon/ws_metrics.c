@@ -8,6 +8,7 @@ static const char *const types[] = {"auth",      "ping",        "pong", "close",
 const ws_protocol ws_protocol_metrics = {
     .form = FORM_JSON,
     .text = true,
+    .endpoint = "/api/v1/ws/metrics",
     .types = types,
     .topic = "metrics",
     .opened = ws_json_welcome,

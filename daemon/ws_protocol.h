@@ -32,8 +32,9 @@ typedef struct ws_protocol {
     const char *name;  /* Sec-WebSocket-Protocol; NULL: of an endpoint */
     ws_form form;      /* of events and published messages */
     bool text, binary; /* messages it takes; others end the connection with 1003 */
-    /* Of an endpoint: the message types it takes, ended by NULL (NULL: all that there are), and the
-     * topic that `subscribe` means there (NULL: the one it names). */
+    /* Of an endpoint: its path, the message types it takes, ended by NULL (NULL: all that there
+     * are), and the topic that `subscribe` means there (NULL: the one it names). */
+    const char *endpoint;
     const char *const *types;
     const char *topic;
     bool needs_header; /* credentials must come with the upgrade, since no message carries them */
@@ -71,6 +72,12 @@ void sub_info_write(json_writer *w, const sub_info *s);
 void closing_write(json_writer *w, const conn *c);
 
 extern const ws_protocol ws_protocol_metrics; /* ws_metrics.c */
+
+/* What people are told of it: its name, or the endpoint's path. */
+static inline const char *ws_protocol_called(const ws_protocol *p)
+{
+    return p->name ? p->name : p->endpoint;
+}
 
 /* The protocols of /api/v1/ws, the default one first; ends with NULL. */
 extern const ws_protocol *const ws_protocols[];

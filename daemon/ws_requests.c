@@ -3,6 +3,7 @@
 #include "daemon/encode.h"
 #include "daemon/http.h"
 #include "daemon/params.h"
+#include "daemon/system_events.h"
 #include "daemon/ws.h"
 #include "daemon/ws_status.h"
 #include "json/read.h"
@@ -96,6 +97,7 @@ run *ws_request_run(conn *c, const char *id, job_kind kind, error *e)
     if (c->n_runs >= daemon_config(c->r->d)->max_pending) {
         error_set(e, ERR_BUSY, "%d requests of this connection are under way", c->n_runs);
         error_hint(e, "Wait for answers, or open another connection.");
+        system_limit_hit(c->r->d, c, e);
         return NULL;
     }
     bool has_rows = kind == JOB_QUERY || kind == JOB_TX_QUERY;

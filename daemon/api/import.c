@@ -1,6 +1,7 @@
 /* POST /import/{table}: the body is the data, the query says what it is. */
 #include "daemon/import.h"
 #include "daemon/api/api.h"
+#include "daemon/system_events.h"
 
 #include <string.h>
 #include <strings.h>
@@ -69,8 +70,11 @@ static bool read_options(request *q, import_options *o, char *pointer, size_t ro
         return error_set(e, ERR_MESSAGE_TOO_BIG, "the body has %lld bytes; the limit is %lld",
                          (long long)q->content_length,
                          (long long)daemon_config(q->c->r->d)->max_import);
-    if (atomic_load(&q->c->r->d->imports) >= daemon_config(q->c->r->d)->max_imports)
-        return error_set(e, ERR_BUSY, "as many imports run as may");
+    if (atomic_load(&q->c->r->d->imports) >= daemon_config(q->c->r->d)->max_imports) {
+        error_set(e, ERR_BUSY, "as many imports run as may");
+        system_limit_hit(q->c->r->d, q->c, e);
+        return false;
+    }
     return true;
 }
 

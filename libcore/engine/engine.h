@@ -236,6 +236,11 @@ typedef struct log_bounds {
 /* ---- the interface ----------------------------------------------------------------------------
  */
 
+typedef struct engine_checkpoint {
+    int log_pages, moved_pages; /* -1: not known */
+    int64_t elapsed_us;
+} engine_checkpoint;
+
 typedef struct engine_config {
     const char *dir;          /* data folder, exists and is ours */
     int readers;              /* reader threads */
@@ -251,6 +256,10 @@ typedef struct engine_config {
      * must not block. */
     void (*on_commit)(void *arg, int64_t head);
     void *on_commit_arg;
+    /* Called on the writer thread after pages of the write-ahead log were moved into the database;
+     * must not block. */
+    void (*on_checkpoint)(void *arg, const engine_checkpoint *c);
+    void *on_checkpoint_arg;
     const char *vfs; /* tests: name of a registered VFS, NULL for the default */
 } engine_config;
 

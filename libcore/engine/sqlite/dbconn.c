@@ -33,8 +33,7 @@ static bool set_up(dbconn *c, dbconn_role role, const engine_config *cfg, error 
     if (role == DBCONN_READER)
         return dbconn_exec(c, "PRAGMA query_only=ON;PRAGMA cache_size=-2000;", e);
     return dbconn_exec(c, "PRAGMA journal_mode=WAL;PRAGMA cache_size=-16000;", e) &&
-           dbconn_exec(c, "PRAGMA journal_size_limit=67108864;PRAGMA wal_autocheckpoint=4000;",
-                       e) &&
+           dbconn_exec(c, "PRAGMA journal_size_limit=67108864;", e) &&
            dbconn_exec(
                c, cfg->synchronous_full ? "PRAGMA synchronous=FULL;" : "PRAGMA synchronous=NORMAL;",
                e);

@@ -293,6 +293,8 @@ bool exec_alone(store *g, job *j, int index, engine_summary *sum, error *e)
     w->c.job = NULL;
     sum->lsn = w->log.head;
     sum->elapsed_us = clock_mono_us() - began;
+    if (ok && !sql_starts_with(q->sql, "VACUUM"))
+        txn_tell_checkpoint(g, -1, -1, began);
     atomic_fetch_add_explicit(ok ? &g->n_writes : &g->n_errors, 1, memory_order_relaxed);
     return ok;
 }

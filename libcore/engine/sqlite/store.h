@@ -174,6 +174,10 @@ static inline bool txn_lost(const store *g)
 {
     return sqlite3_get_autocommit(g->writer.c.db) != 0;
 }
+/* Tells whoever wants to know of checkpoints. */
+void txn_tell_checkpoint(store *g, int log_pages, int moved_pages, int64_t began_us);
+/* Moves the write-ahead log into the database whenever a commit has made it long. */
+void txn_checkpoint_by_itself(store *g);
 bool txn_prune(store *g, int64_t max, error *e); /* opens and commits its own */
 
 /* exec.c: statements on the writer's connection, inside the open transaction. */

@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "engine/sqlite/store.h"
 
+enum { CHECKPOINT_PAGES = 4000 };
+
 static void publish(store *g)
 {
     const changelog *l = &g->writer.log;
@@ -65,6 +67,30 @@ bool txn_commit(store *g, int statements, error *e)
     atomic_fetch_add_explicit(&g->n_commit_statements, statements, memory_order_relaxed);
     publish(g);
     return true;
+}
+
+void txn_tell_checkpoint(store *g, int log_pages, int moved_pages, int64_t began_us)
+{
+    const engine_checkpoint c = {log_pages, moved_pages, clock_mono_us() - began_us};
+    if (g->cfg.on_checkpoint)
+        g->cfg.on_checkpoint(g->cfg.on_checkpoint_arg, &c);
+}
+
+/* As SQLite's own does it: what cannot be moved now is left for the next time. */
+static int after_commit(void *arg, sqlite3 *db, const char *name, int pages)
+{
+    store *g = arg;
+    int in_log = -1, moved = -1;
+    int64_t began = clock_mono_us();
+    if (pages >= CHECKPOINT_PAGES && sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE,
+                                                               &in_log, &moved) == SQLITE_OK)
+        txn_tell_checkpoint(g, in_log, moved, began);
+    return SQLITE_OK;
+}
+
+void txn_checkpoint_by_itself(store *g)
+{
+    sqlite3_wal_hook(g->writer.c.db, after_commit, g);
 }
 
 void txn_rollback(store *g)

@@ -216,8 +216,13 @@ static void checkpoint(store *g, job *j)
     while (ok && changelog_can_prune(&w->log, &g->cfg) && atomic_load(&j->cancel) == ERR_NONE)
         ok = txn_prune(g, PRUNE_BATCH, &e);
     sqlite3_busy_timeout(w->c.db, ALONE_BUSY_MS);
-    int rc = ok ? sqlite3_wal_checkpoint_v2(w->c.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL)
-                : SQLITE_OK;
+    int in_log = -1, moved = -1;
+    int64_t began = clock_mono_us();
+    int rc =
+        ok ? sqlite3_wal_checkpoint_v2(w->c.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &in_log, &moved)
+           : SQLITE_OK;
+    if (ok && rc == SQLITE_OK)
+        txn_tell_checkpoint(g, in_log, moved, began);
     if (rc != SQLITE_OK)
         ok = dbconn_error(&w->c, rc, &e);
     if ((rc & 0xff) == SQLITE_BUSY)
@@ -329,8 +334,10 @@ bool writer_open(store *g, error *e)
     list_init(&w->queue);
     list_init(&w->tx_queue);
     w->cap.file = -1;
-    return dbconn_open(&w->c, g->path, g->cfg.vfs, DBCONN_WRITER, &g->cfg, e) &&
-           changelog_create(&w->c, e) && slots_create(&w->c, e) &&
+    if (!dbconn_open(&w->c, g->path, g->cfg.vfs, DBCONN_WRITER, &g->cfg, e))
+        return false;
+    txn_checkpoint_by_itself(g);
+    return changelog_create(&w->c, e) && slots_create(&w->c, e) &&
            changelog_open(&w->log, &w->c, e) && prepare_own(w, e) &&
            capture_open(&w->cap, &w->c, g->cfg.dir, e);
 }

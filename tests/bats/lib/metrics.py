@@ -65,7 +65,7 @@ async def counts():
         await sessions[0].ok("ping", {"text": big}, "pong")
     rest.run("INSERT INTO t VALUES(1)", "INSERT INTO t VALUES(2)", "SELECT * FROM t")
     try:
-        rest.run("SELECT nothing FROM nowhere")
+        rest.run("SELECT x FROM nowhere")
         raise AssertionError("it succeeded")
     except Refused:
         pass
