@@ -270,10 +270,10 @@ bool ws_flush(conn *c)
 
 /* What is wrong with a close frame; 0: nothing that lws does not see itself (it has replaced a code
  * that may not be sent by 1002 before we are told). */
-static int close_fault(const unsigned char *p, size_t n, const char **why)
+static int close_fault(conn *c, const unsigned char *p, size_t n, const char **why)
 {
     *why = "the close frame is malformed";
-    if (n == 1 || (n >= 2 && (p[0] << 8 | p[1]) >= 5000))
+    if (lws_get_reserved_bits(c->wsi) || n == 1 || (n >= 2 && (p[0] << 8 | p[1]) >= 5000))
         return 1002;
     *why = "the close reason is not UTF-8";
     return n > 2 && utf8_valid((const char *)p + 2, n - 2) != n - 2 ? 1007 : 0;
@@ -282,13 +282,15 @@ static int close_fault(const unsigned char *p, size_t n, const char **why)
 int ws_on_peer_close(conn *c, const unsigned char *p, size_t n)
 {
     const char *why;
-    if (c->ws->close_sent)
-        return -1;
-    int fault = close_fault(p, n, &why);
-    if (!fault)
-        return 0; /* lws sends it back */
-    c->close_code = (uint32_t)fault;
-    snprintf(c->close_reason, sizeof c->close_reason, "%s", why);
+    int fault = close_fault(c, p, n, &why);
+    if (!c->ws->close_sent && c->state != CONN_CLOSING) {
+        if (!fault) {
+            c->ws->close_sent = true; /* lws sends it back */
+            return 0;
+        }
+        c->close_code = (uint32_t)fault;
+        snprintf(c->close_reason, sizeof c->close_reason, "%s", why);
+    }
     if (conn_flush(c) && !c->blocked)
         send_close(c);
     return -1;
