@@ -11,6 +11,8 @@ extern const run_encoder encode_batch;    /* {"results":[...]} */
 extern const run_encoder encode_ws;       /* query_result messages of rustydb.json.v1 */
 extern const run_encoder encode_rpc;      /* an answer of JSON-RPC, as a WebSocket frame */
 extern const run_encoder encode_rpc_item; /* the same as text, for a batch and for HTTP */
+extern const run_encoder encode_bin;      /* QueryResult messages of rustydb.bin.v1 */
+extern const run_encoder encode_bin_end;  /* its ExecuteResult: rows are counted only */
 
 /* Members of a JSON object that several forms have. */
 void encode_columns(json_writer *w, const engine_column *cols, int n);

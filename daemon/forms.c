@@ -1,4 +1,5 @@
 #include "daemon/forms.h"
+#include "daemon/bin_event.h"
 #include "wire/ws_frame.h"
 
 enum { WINDOW_BITS = 15 };
@@ -25,21 +26,28 @@ static void write_rpc(buf *text, const form_message *m)
 static const form_writer writers[WS_FORMS] = {
     [FORM_JSON] = {write_json, WS_TEXT},
     [FORM_RPC] = {write_rpc, WS_TEXT},
+    [FORM_BIN] = {bin_write_message, WS_BINARY},
 };
+
+/* Takes over `text`, a whole message. */
+static void add_frame(buf *out, int form, buf *text)
+{
+    bool deflated = form >= FORM_DEFLATED;
+    ws_opcode opcode = writers[form % WS_FORMS].opcode;
+    if (text->failed)
+        out->failed = true;
+    else if (deflated && text->len >= FORM_COMPRESS_MIN)
+        ws_frame_add_deflated(out, opcode, text->data, text->len, WINDOW_BITS);
+    else if (text->len)
+        ws_frame_add(out, opcode, text->data, text->len);
+    buf_free(text);
+}
 
 void form_write(buf *out, int form, const form_message *m)
 {
-    bool deflated = form >= FORM_DEFLATED;
-    const form_writer *w = &writers[deflated ? form - FORM_DEFLATED : form];
     buf text = BUF_INIT;
-    w->write(&text, m);
-    if (text.failed)
-        out->failed = true;
-    else if (deflated && text.len >= FORM_COMPRESS_MIN)
-        ws_frame_add_deflated(out, w->opcode, text.data, text.len, WINDOW_BITS);
-    else if (text.len)
-        ws_frame_add(out, w->opcode, text.data, text.len);
-    buf_free(&text);
+    writers[form % WS_FORMS].write(&text, m);
+    add_frame(out, form, &text);
 }
 
 static void render(buf *out, int form, const feed_event *ev)
@@ -52,13 +60,23 @@ static void render(buf *out, int form, const feed_event *ev)
     form_write(out, form, &m);
 }
 
+/* Straight from the record, without JSON in between. */
+static void render_bin(buf *out, int form, const feed_event *ev)
+{
+    buf text = BUF_INIT;
+    bin_write_record(&text, ev);
+    add_frame(out, form, &text);
+}
+
 const feed_form *form_table(void)
 {
     static const feed_form table[FORM_COUNT] = {
-        {true, render},
-        {true, render},
-        {true, render},
-        {true, render},
+        [FORM_JSON] = {true, render},
+        [FORM_RPC] = {true, render},
+        [FORM_BIN] = {false, render_bin},
+        [FORM_DEFLATED + FORM_JSON] = {true, render},
+        [FORM_DEFLATED + FORM_RPC] = {true, render},
+        [FORM_DEFLATED + FORM_BIN] = {false, render_bin},
     };
     return table;
 }

@@ -64,8 +64,9 @@ bool params_fill_stmt(engine_stmt *to, arena *mem, const char *sql, json_t *para
                          "%sparams is %s; expected an array, or an object of names", where,
                          json_kind(params));
     size_t n = json_is_array(params) ? json_array_size(params) : json_object_size(params);
-    if (n > 32766)
-        return error_set(e, ERR_INVALID_MESSAGE, "%sparams has more than 32766 values", where);
+    if (n > PARAMS_MAX)
+        return error_set(e, ERR_INVALID_MESSAGE, "%sparams has more than %d values", where,
+                         PARAMS_MAX);
     value *values = arena_alloc(mem, sizeof *values * (n + 1));
     if (!values)
         return no_memory(e);

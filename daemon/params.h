@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 
 #define MAX_TIMEOUT_MS 86400000
+enum { PARAMS_MAX = 32766 }; /* of one statement */
 
 /* The fields that a request to run SQL has. Pointers are borrowed from the request. */
 typedef struct sql_request {

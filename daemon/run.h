@@ -60,6 +60,7 @@ typedef struct run {
     size_t max_held; /* bytes a held result may have */
     bool held;
     bool in_rows;   /* a "rows" array is open */
+    size_t values;  /* binary: in the message under way */
     bool shipped;   /* something has gone out */
     int statements; /* of a batch: results written */
     bool gzip;      /* the client takes gzip */

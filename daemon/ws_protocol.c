@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-const ws_protocol *const ws_protocols[] = {&ws_protocol_json, &ws_protocol_jsonrpc, NULL};
+const ws_protocol *const ws_protocols[] = {&ws_protocol_json, &ws_protocol_jsonrpc,
+                                           &ws_protocol_bin, NULL};
 
 /* Endpoints that do one thing, by path; what they say is rustydb.json.v1's envelope. */
 static const struct endpoint {

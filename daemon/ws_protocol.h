@@ -65,6 +65,7 @@ typedef struct ws_protocol {
 
 extern const ws_protocol ws_protocol_json;    /* rustydb.json.v1, ws_json.c */
 extern const ws_protocol ws_protocol_jsonrpc; /* jsonrpc, ws_jsonrpc.c */
+extern const ws_protocol ws_protocol_bin;     /* rustydb.bin.v1, ws_bin.c */
 
 /* The members that tell of a new subscription. */
 void sub_info_write(json_writer *w, const sub_info *s);

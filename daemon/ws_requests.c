@@ -125,6 +125,20 @@ static bool engine_id(const conn *c, const char *client_id, char out[ENGINE_ID_M
     return n > 0 && n <= ENGINE_ID_MAX;
 }
 
+void ws_run_name(run *r, const char *name)
+{
+    if (!engine_id(r->c, name, r->job.id))
+        r->job.id[0] = '\0'; /* too long to cancel by */
+}
+
+bool ws_cancel(conn *c, const char *name, error *e)
+{
+    char id[ENGINE_ID_MAX + 1];
+    if (!engine_id(c, name, id) || !engine_cancel_id(c->r->d->engine, id, ERR_CANCELLED))
+        return error_set(e, ERR_NOT_FOUND, "no query with this id runs on this connection");
+    return true;
+}
+
 bool ws_request_query(conn *c, const char *id, json_t *input, error *e)
 {
     char name[ENGINE_ID_MAX + 1];
@@ -147,26 +161,23 @@ bool ws_request_query(conn *c, const char *id, json_t *input, error *e)
         run_free(r);
         return false;
     }
-    if (id && c->ws && ws_request_protocol(c)->cancel_name(id, name, sizeof name) &&
-        !engine_id(c, name, r->job.id))
-        r->job.id[0] = '\0'; /* too long to cancel by */
+    if (id && c->ws && ws_request_protocol(c)->cancel_name(id, name, sizeof name))
+        ws_run_name(r, name);
     run_submit(r);
     return true;
 }
 
 bool ws_request_cancel(conn *c, const char *id, json_t *input, error *e)
 {
-    char name[ENGINE_ID_MAX + 1];
     json_t *target = NULL;
     const json_field fields[] = {{"id", FIELD_ANY, true, &target, 0, 0}};
     if (!ws_request_read(c, input, fields, JSON_FIELDS(fields), e))
         return false;
     char *text = json_dumps(target, JSON_ENCODE_ANY | JSON_COMPACT);
-    bool found =
-        text && engine_id(c, text, name) && engine_cancel_id(c->r->d->engine, name, ERR_CANCELLED);
+    bool found = text ? ws_cancel(c, text, e) : error_set(e, ERR_INTERNAL_ERROR, "out of memory");
     free(text);
     if (!found)
-        return error_set(e, ERR_NOT_FOUND, "no query with this id runs on this connection");
+        return false;
     buf out = BUF_INIT;
     json_writer w;
     ws_request_protocol(c)->begin_result(&w, &out, id, RESULT_DONE);

@@ -47,4 +47,9 @@ bool ws_request_read(const conn *c, json_t *input, const json_field *fields, int
  * told through ws_protocol.finish, unless on_done is set to something else. */
 struct run *ws_request_run(conn *c, const char *id, job_kind kind, error *e);
 
+/* By this name the client can cancel it, unless it is too long. */
+void ws_run_name(run *r, const char *name);
+/* NOT_FOUND when nothing of this name runs on the connection. */
+bool ws_cancel(conn *c, const char *name, error *e);
+
 #endif

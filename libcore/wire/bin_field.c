@@ -46,7 +46,7 @@ static void get_i64(bin_input *in, void *at)
 static void put_text(buf *out, const void *at)
 {
     const bin_text *t = at;
-    bc_put_bytes(out, t->p, t->n);
+    bc_put_str(out, t->p, t->n);
 }
 
 static void get_text(bin_input *in, void *at)
@@ -60,7 +60,7 @@ static void put_opt_text(buf *out, const void *at)
     const bin_opt_text *t = at;
     bc_put_u8(out, t->p != NULL);
     if (t->p)
-        bc_put_bytes(out, t->p, t->n);
+        bc_put_str(out, t->p, t->n);
 }
 
 static void get_opt_text(bin_input *in, void *at)
@@ -126,7 +126,10 @@ static void put_body(buf *out, const void *at)
 {
     const bin_body *body = at;
     bc_put_uint(out, body->form);
-    bc_put_bytes(out, body->p, body->n);
+    if (body->form == BIN_BODY_BINARY)
+        bc_put_bytes(out, body->p, body->n);
+    else
+        bc_put_str(out, body->p, body->n);
 }
 
 static void get_body(bin_input *in, void *at)

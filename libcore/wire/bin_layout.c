@@ -52,11 +52,11 @@ static const bin_field subscribed[] = {
 static const bin_field subscription[] = {FIELD(subscription, subscription_id)};
 static const bin_field published[] = {FIELD(published, delivered)};
 static const bin_field end_txn[] = {FIELD(end_txn, transaction)};
-static const bin_field subscribe[] = {
-    FIELD(subscribe, topic),   FIELD(subscribe, ops),   FIELD(subscribe, where),
-    FIELD(subscribe, columns), FIELD(subscribe, since), FIELD(subscribe, log_id),
-    FIELD(subscribe, policy),
-};
+#define SUBSCRIBE_OPTIONS                                                                          \
+    FIELD(subscribe, ops), FIELD(subscribe, where), FIELD(subscribe, columns),                     \
+        FIELD(subscribe, since), FIELD(subscribe, log_id), FIELD(subscribe, policy)
+static const bin_field subscribe[] = {FIELD(subscribe, topic), SUBSCRIBE_OPTIONS};
+static const bin_field subscribe_tables[] = {FIELD(subscribe, tables), SUBSCRIBE_OPTIONS};
 static const bin_field welcome[] = {
     FIELD(welcome, connection_id), FIELD(welcome, version),     FIELD(welcome, log_id),
     FIELD(welcome, lsn),           FIELD(welcome, max_message), FIELD(welcome, max_subscriptions),
@@ -116,6 +116,7 @@ static const bin_layout commit_forms[] = {FORM("Commit", end_txn)};
 static const bin_layout rollback_forms[] = {FORM("Rollback", end_txn)};
 static const bin_layout subscribe_forms[] = {
     [BIN_SUBSCRIBE_TOPIC] = FORM("Topic", subscribe),
+    [BIN_SUBSCRIBE_TABLES] = FORM("Tables", subscribe_tables),
 };
 static const bin_layout unsubscribe_forms[] = {FORM("Unsubscribe", subscription)};
 static const bin_layout event_forms[] = {

@@ -39,7 +39,7 @@ void bin_envelope_put(buf *out, bin_type type, bin_text id)
 {
     bc_put_u8(out, BIN_VERSION);
     bc_put_uint(out, type);
-    bc_put_bytes(out, id.p, id.n);
+    bc_put_str(out, id.p, id.n);
 }
 
 void bin_message_put(buf *out, const bin_message *m)

@@ -240,17 +240,22 @@ typedef struct bin_end_txn {
     bin_text transaction;
 } bin_end_txn;
 
-typedef enum bin_subscribe_form { BIN_SUBSCRIBE_TOPIC, BIN_SUBSCRIBE_FORMS } bin_subscribe_form;
+typedef enum bin_subscribe_form {
+    BIN_SUBSCRIBE_TOPIC,  /* topic, and the rest */
+    BIN_SUBSCRIBE_TABLES, /* tables, and the rest: their events in one stream */
+    BIN_SUBSCRIBE_FORMS
+} bin_subscribe_form;
 
-typedef struct bin_subscribe_topic {
+typedef struct bin_subscribe {
     bin_text topic;
+    bin_texts tables;
     bin_op_list ops; /* none: all */
     bin_opt_text where;
     bin_texts columns;   /* updates only where one of these changed; none: all */
     bin_opt_uint since;  /* events with an lsn above it */
     bin_opt_text log_id; /* the log that `since` is of, to be sure */
     bin_opt_policy policy;
-} bin_subscribe_topic;
+} bin_subscribe;
 
 /* Event: what comes without having been asked for by this message; its id is empty. */
 typedef enum bin_event_form {
@@ -347,7 +352,7 @@ typedef struct bin_message {
         bin_subscription subscription;
         bin_published published;
         bin_end_txn end_txn;
-        bin_subscribe_topic subscribe;
+        bin_subscribe subscribe;
         bin_welcome welcome;
         bin_change change;
         bin_table_event table;

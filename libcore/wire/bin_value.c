@@ -14,21 +14,16 @@ double bin_value_real(const bin_value *v)
 /* Digits of 31 bits take at most five bytes, seven with what is around them; the real itself takes
  * nine. The division is exact enough to give the very double back (both operands are exact), so
  * whether it does decides. */
-void bin_put_shortest_real(buf *out, double v)
+bin_value bin_shortest_real(double v)
 {
     for (int scale = 0; scale < 10; scale++) {
         double digits = rint(v * powers[scale]);
         if (!(fabs(digits) < 2147483648.0))
             break;
-        if (digits / powers[scale] == v && (v != 0 || !signbit(v))) {
-            bc_put_uint(out, BIN_DECIMAL);
-            bc_put_int(out, (int64_t)digits);
-            bc_put_u8(out, (uint8_t)scale);
-            return;
-        }
+        if (digits / powers[scale] == v && (v != 0 || !signbit(v)))
+            return (bin_value){.type = BIN_DECIMAL, .n = (size_t)scale, .i = (int64_t)digits};
     }
-    bc_put_uint(out, BIN_REAL);
-    bc_put_real(out, v);
+    return (bin_value){.type = BIN_REAL, .d = v};
 }
 
 void bin_put_value(buf *out, const bin_value *v)
@@ -42,6 +37,8 @@ void bin_put_value(buf *out, const bin_value *v)
         bc_put_real(out, v->d);
         break;
     case BIN_TEXT:
+        bc_put_str(out, v->p, v->n);
+        break;
     case BIN_BLOB:
         bc_put_bytes(out, v->p, v->n);
         break;

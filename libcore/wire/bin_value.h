@@ -38,7 +38,7 @@ bin_value bin_get_value(bc_reader *r);
 
 /* A real as Real or, where that is shorter and reads back as the very same, as Decimal. Short
  * decimals are most of what tables hold, and a Real takes more room than their digits. */
-void bin_put_shortest_real(buf *out, double v);
+bin_value bin_shortest_real(double v);
 /* The real that a BIN_REAL or BIN_DECIMAL means. */
 double bin_value_real(const bin_value *v);
 

@@ -55,6 +55,31 @@ void bc_put_bytes(buf *out, const void *p, size_t n)
     buf_add(out, p, n);
 }
 
+/* The text behind its first `good` bytes, with what is not UTF-8 replaced; out NULL: only how long
+ * that is. */
+static size_t put_mended(buf *out, const char *p, size_t n, size_t good)
+{
+    static const char replacement[] = "\xEF\xBF\xBD";
+    size_t len = 0;
+    for (size_t i = good; i < n;) {
+        size_t length = utf8_sequence((const unsigned char *)p + i, n - i);
+        size_t adds = length ? length : sizeof replacement - 1;
+        if (out)
+            buf_add(out, length ? p + i : replacement, adds);
+        len += adds;
+        i += length ? length : 1;
+    }
+    return len;
+}
+
+void bc_put_str(buf *out, const char *p, size_t n)
+{
+    size_t good = utf8_valid(p, n);
+    bc_put_uint(out, good + put_mended(NULL, p, n, good));
+    buf_add(out, p, good);
+    put_mended(out, p, n, good);
+}
+
 void bc_open(bc_reader *r, const void *p, size_t n)
 {
     r->start = r->p = p;

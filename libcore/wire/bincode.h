@@ -33,7 +33,9 @@ void bc_put_u8(buf *out, uint8_t v);
 void bc_put_uint(buf *out, uint64_t v); /* u16, u32, u64: the same bytes for the same number */
 void bc_put_int(buf *out, int64_t v);
 void bc_put_real(buf *out, double v);
-void bc_put_bytes(buf *out, const void *p, size_t n); /* a String or a Vec<u8> */
+void bc_put_bytes(buf *out, const void *p, size_t n); /* a Vec<u8> */
+/* A String. Bytes that are not UTF-8 become U+FFFD each: a peer would refuse the whole message. */
+void bc_put_str(buf *out, const char *p, size_t n);
 
 /* The bytes that bc_put_uint would append, into to; how many. */
 size_t bc_uint(uint64_t v, char to[BC_UINT_MAX]);

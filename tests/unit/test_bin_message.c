@@ -228,7 +228,8 @@ static size_t real_size(double v)
 {
     buf b = BUF_INIT;
     bc_reader r;
-    bin_put_shortest_real(&b, v);
+    const bin_value value = bin_shortest_real(v);
+    bin_put_value(&b, &value);
     bc_open(&r, b.data, b.len);
     bin_value back = bin_get_value(&r);
     assert_null(r.fault);

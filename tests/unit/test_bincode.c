@@ -105,6 +105,39 @@ static void test_reals_and_texts(void **state)
     buf_free(&b);
 }
 
+/* SQLite keeps any bytes as text; a Rust peer would refuse the whole message. */
+static void test_mended_texts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        {"plain", "plain"},
+        {"a\xff"
+         "b",
+         "a\xEF\xBF\xBD"
+         "b"},
+        {"\xc3\xa9\xc3", "\xc3\xa9\xEF\xBF\xBD"},
+        {"\xed\xa0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},
+        {"\xff\xff"
+         "12345678\xe2\x82\xac",
+         "\xEF\xBF\xBD\xEF\xBF\xBD"
+         "12345678\xe2\x82\xac"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        buf b = BUF_INIT;
+        bc_reader r;
+        size_t n;
+        bc_put_str(&b, cases[i].text, strlen(cases[i].text));
+        bc_open(&r, b.data, b.len);
+        const char *p = bc_get_str(&r, &n);
+        assert_null(r.fault);
+        assert_int_equal(n, strlen(cases[i].want));
+        assert_memory_equal(p, cases[i].want, n);
+        buf_free(&b);
+    }
+}
+
 /* The crate reads an integer in a longer form than it would write, as long as its type has it. */
 static void test_long_forms(void **state)
 {
@@ -224,8 +257,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unsigned),        cmocka_unit_test(test_signed),
-        cmocka_unit_test(test_reals_and_texts), cmocka_unit_test(test_long_forms),
-        cmocka_unit_test(test_faults),          cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_reals_and_texts), cmocka_unit_test(test_mended_texts),
+        cmocka_unit_test(test_long_forms),      cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,6 +23,14 @@ QUERY = Struct(
 SUMMARY = Struct(
     rows=U64, changes=U64, last_insert_rowid=I64, lsn=U64, elapsed_us=U64, truncated=BOOL
 )
+SUBSCRIBE = {
+    "ops": Vec(OP),
+    "where": Option(STRING),
+    "columns": Vec(STRING),
+    "since": Option(U64),
+    "log_id": Option(STRING),
+    "policy": Option(POLICY),
+}
 ENDED = Struct(transaction=STRING, lsn=U64)
 
 PAYLOADS = {
@@ -57,15 +65,7 @@ PAYLOADS = {
     "Commit": Struct(transaction=STRING),
     "Rollback": Struct(transaction=STRING),
     "Subscribe": Enum(
-        Topic=Struct(
-            topic=STRING,
-            ops=Vec(OP),
-            where=Option(STRING),
-            columns=Vec(STRING),
-            since=Option(U64),
-            log_id=Option(STRING),
-            policy=Option(POLICY),
-        ),
+        Topic=Struct(topic=STRING, **SUBSCRIBE), Tables=Struct(tables=Vec(STRING), **SUBSCRIBE)
     ),
     "Unsubscribe": Struct(subscription_id=STRING),
     "Event": Enum(

@@ -1,0 +1,18 @@
+/* The form FORM_BIN: events and published messages as messages of rustydb.bin.v1, without their
+ * frames. */
+#ifndef DAEMON_BIN_EVENT_H
+#define DAEMON_BIN_EVENT_H
+
+#include "daemon/forms.h"
+#include "engine/value.h"
+#include "wire/bin_value.h"
+
+/* Text and blobs stay borrowed. Any thread. */
+bin_value bin_value_of(const value *v);
+
+/* A record of the change log. Feed thread. */
+void bin_write_record(buf *out, const feed_event *ev);
+/* What is JSON in the other forms. Any thread. */
+void bin_write_message(buf *out, const form_message *m);
+
+#endif
