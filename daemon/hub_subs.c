@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/conn.h"
+#include "daemon/hub_initial.h"
 #include "daemon/own_topics.h"
 #include "daemon/params.h"
 #include "daemon/system_events.h"
@@ -64,12 +65,6 @@ static bool enlist(sub *s)
     return map_put(&s->c->r->subs, (const char *)&s->number, sizeof s->number, s, NULL);
 }
 
-/* A request kept for the day on which the subscriber falls behind. */
-typedef struct kept_request {
-    feed_request q; /* in mem */
-    arena mem;
-} kept_request;
-
 static void kept_free(kept_request *k)
 {
     if (!k)
@@ -103,6 +98,7 @@ void hub_sub_free(sub *s)
         hub_release(r, s->stream);
     s->c->ws->n_subs--;
     STAT_ADD(r->stats.subscriptions, -1);
+    initial_forget(s);
     kept_free(s->kept);
     mem_free(s->topic);
     mem_free(s->key);
@@ -229,10 +225,11 @@ void hub_say_subscribed(sub *s, const feed_msg *m)
 
 static bool subscribe_channel(conn *c, const sub_request *q, const char *request_id, error *e)
 {
-    if (q->where || q->ops || q->n_columns || q->has_since || q->policy == POLICY_REPLAY)
-        return error_set(
-            e, ERR_INVALID_MESSAGE,
-            "a channel is live only: it takes no where, ops, columns, since or policy replay");
+    if (q->where || q->ops || q->n_columns || q->has_since || q->initial ||
+        q->policy == POLICY_REPLAY)
+        return error_set(e, ERR_INVALID_MESSAGE,
+                         "a channel is live only: it takes no where, ops, columns, since, initial "
+                         "or policy replay");
     if (!params_check_channel(q->topic + strlen("channel:"), e))
         return false;
     sub *s = hub_sub_new(c, q, request_id, e);
@@ -259,7 +256,7 @@ static bool keep(sub *s, const feed_request *q)
 
 static bool subscribe_tables(conn *c, const sub_request *q, const char *request_id, error *e)
 {
-    sub *s = hub_sub_new(c, q, request_id, e);
+    sub *s = !q->initial || initial_check(q, e) ? hub_sub_new(c, q, request_id, e) : NULL;
     if (!s)
         return false;
     const feed_request f = {
@@ -278,7 +275,9 @@ static bool subscribe_tables(conn *c, const sub_request *q, const char *request_
         .log_id = q->log_id,
     };
     s->source = &c->r->d->tables;
-    if ((q->policy != POLICY_REPLAY || keep(s, &f)) && feed_subscribe(c->r->d->feed, &f))
+    s->initial = q->initial;
+    if (((q->policy != POLICY_REPLAY && !q->initial) || keep(s, &f)) &&
+        feed_subscribe(c->r->d->feed, &f))
         return true;
     hub_sub_free(s);
     return no_memory(e);
@@ -336,20 +335,31 @@ void sub_cut_off(sub *s)
     conn_end(c, 1013, "SLOW_CONSUMER: events came faster than they were read");
 }
 
-/* Asks the log for what it has not read; its stream follows behind that. */
-static void resume(sub *s)
+/* Its source forgets it, and what still comes of it finds nobody. */
+static void detach(sub *s)
 {
     reactor *r = s->c->r;
     s->source->unsubscribe(s->source->self, r->listener, s->number);
     map_take(&r->subs, (const char *)&s->number, sizeof s->number);
     hub_leave(s);
+}
+
+void hub_sub_ask_again(sub *s)
+{
     s->number = next_number();
     s->state = SUB_RESUMING;
     s->kept->q.sub = s->number;
+    if (!enlist(s) || !feed_subscribe(s->c->r->d->feed, &s->kept->q))
+        sub_cut_off(s);
+}
+
+/* Asks the log for what it has not read; its stream follows behind that. */
+static void resume(sub *s)
+{
+    detach(s);
     s->kept->q.has_since = true;
     s->kept->q.since = s->lsn;
-    if (!enlist(s) || !feed_subscribe(r->d->feed, &s->kept->q))
-        sub_cut_off(s);
+    hub_sub_ask_again(s);
 }
 
 void sub_fell_behind(sub *s, const hub_segment *oldest)
@@ -482,6 +492,10 @@ static void on_subscribed(reactor *r, sub *s, feed_msg *m)
         return;
     memcpy(s->filter, m->filter, sizeof s->filter);
     hub_say_subscribed(s, m);
+    if (s->initial) {
+        detach(s);
+        initial_start(s);
+    }
 }
 
 static void on_replay(sub *s, feed_msg *m)

@@ -18,6 +18,7 @@ struct conn;
 
 typedef enum sub_state {
     SUB_ASKED,    /* the source has not answered yet */
+    SUB_INITIAL,  /* the rows that are there are being read (hub_initial.h) */
     SUB_REPLAY,   /* known; catching up from the log */
     SUB_LIVE,     /* reads the stream */
     SUB_RESUMING, /* fell behind; its source has been asked to go on from its last lsn */
@@ -56,7 +57,11 @@ typedef struct sub {
     int64_t created_us;
     int64_t since;             /* as it was asked for; -1: from then on */
     bool lost;                 /* it has missed something and has not been told yet */
-    struct kept_request *kept; /* POLICY_REPLAY: as it was first asked for; owned */
+    struct kept_request *kept; /* POLICY_REPLAY, or initial: as it was first asked for; owned */
+    bool initial;              /* begins with the rows that are there */
+    struct run *reading;       /* SUB_INITIAL: what reads them */
+    int tables_read;
+    int64_t *read_to; /* of each table, the position that it was read at; owned */
     char filter[FEED_FILTER_ID + 1];
     char *topic;           /* owned */
     char *key;             /* topic, operations, filter, columns: to find a second one; owned */
@@ -81,10 +86,17 @@ typedef struct sub_request {
     int64_t since;
     const char *log_id;
     sub_policy policy;
+    bool initial;    /* the rows that are there first */
     bool of_metrics; /* the next two were given */
     int64_t interval_ms;
     metric_set metrics;
 } sub_request;
+
+/* A request kept for asking the feed again. */
+typedef struct kept_request {
+    feed_request q; /* in mem */
+    arena mem;
+} kept_request;
 
 /* The policy of this name; false when there is none. */
 bool sub_parse_policy(const char *name, sub_policy *to);
@@ -111,6 +123,8 @@ sub *hub_sub_new(struct conn *c, const sub_request *q, const char *request_id, e
 /* Forgets it, and (drop) tells its source. */
 void hub_sub_free(sub *s);
 void hub_sub_drop(sub *s);
+/* Asks the feed anew for what is in s->kept. */
+void hub_sub_ask_again(sub *s);
 /* Answers the request; m: the source's answer, NULL for a topic. */
 void hub_say_subscribed(sub *s, const feed_msg *m);
 

@@ -13,10 +13,12 @@ static const char *const names[] = {[OWN_QUERIES] = "queries", [OWN_SYSTEM] = "s
 
 static bool is_plain(const sub_request *q, error *e)
 {
-    if (q->where || q->ops || q->n_columns || q->has_since || q->policy == POLICY_REPLAY)
-        return error_set(e, ERR_INVALID_MESSAGE,
-                         "%s is live only: it takes no where, ops, columns, since or policy replay",
-                         q->topic);
+    if (q->where || q->ops || q->n_columns || q->has_since || q->initial ||
+        q->policy == POLICY_REPLAY)
+        return error_set(
+            e, ERR_INVALID_MESSAGE,
+            "%s is live only: it takes no where, ops, columns, since, initial or policy replay",
+            q->topic);
     return true;
 }
 

@@ -315,6 +315,7 @@ void run_free(run *r)
     buf_free(&r->out);
     buf_free(&r->wire);
     buf_free(&r->job.text);
+    buf_free(&r->job.origin.tables);
     arena_free(&r->job.mem);
     mem_free(r);
 }

@@ -57,6 +57,7 @@ typedef struct run {
     buf out;  /* text not yet shipped */
     buf wire; /* finished frames not yet shipped */
     json_writer w;
+    void *state;     /* the encoder's own, in job.mem */
     size_t max_held; /* bytes a held result may have */
     bool held;
     bool in_rows;   /* a "rows" array is open */

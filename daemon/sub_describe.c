@@ -6,10 +6,8 @@
 #include "daemon/ws.h"
 
 static const char *const statuses[] = {
-    [SUB_ASKED] = "pending",
-    [SUB_REPLAY] = "replaying",
-    [SUB_LIVE] = "live",
-    [SUB_RESUMING] = "resuming",
+    [SUB_ASKED] = "pending", [SUB_INITIAL] = "initial",   [SUB_REPLAY] = "replaying",
+    [SUB_LIVE] = "live",     [SUB_RESUMING] = "resuming",
 };
 
 uint64_t sub_parse_id(const char *id)
@@ -100,6 +98,7 @@ static void put_lag(json_writer *w, const sub *s)
     jw_key(w, "lag");
     switch (s->state) {
     case SUB_ASKED:
+    case SUB_INITIAL:
         jw_null(w);
         return;
     case SUB_LIVE:

@@ -11,6 +11,7 @@ static const struct endpoint {
     const char *path;
     const ws_protocol *protocol;
 } endpoints[] = {
+    {"/api/v1/ws/events", &ws_protocol_events},
     {"/api/v1/ws/metrics", &ws_protocol_metrics},
     {NULL, NULL},
 };

@@ -18,6 +18,7 @@
 typedef struct sub_info {
     const char *subscription_id;
     const char *topic;
+    bool of_tables;     /* `subscribe` is to tables there: to all of them where none is named */
     const char *filter; /* short id; NULL: none */
     const char *log_id; /* NULL: the topic has no positions */
     int64_t lsn;
@@ -37,6 +38,7 @@ typedef struct ws_protocol {
     const char *endpoint;
     const char *const *types;
     const char *topic;
+    bool of_tables;    /* `subscribe` is to tables there: to all of them where none is named */
     bool needs_header; /* credentials must come with the upgrade, since no message carries them */
     void (*opened)(conn *c); /* NULL: nothing is said */
     void (*closed)(conn *c); /* frees ws.state. NULL: there is none */
@@ -73,6 +75,7 @@ void sub_info_write(json_writer *w, const sub_info *s);
 void closing_write(json_writer *w, const conn *c);
 
 extern const ws_protocol ws_protocol_metrics; /* ws_metrics.c */
+extern const ws_protocol ws_protocol_events;  /* ws_events.c */
 
 /* What people are told of it: its name, or the endpoint's path. */
 static inline const char *ws_protocol_called(const ws_protocol *p)

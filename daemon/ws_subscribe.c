@@ -84,6 +84,20 @@ static bool read_metrics(json_t *names, int64_t interval_ms, const char *where, 
     return metric_set_read(&s->metrics, names, name, e);
 }
 
+/* What an endpoint lets out, and what it does not let in. */
+static bool find_topic(const ws_protocol *p, sub_request *s, json_t *tables, error *e)
+{
+    if (!s->topic && !tables)
+        s->topic = p->of_tables ? "tables:*" : p->topic;
+    if (!s->topic == !tables)
+        return error_set(e, ERR_INVALID_MESSAGE, "%s: either topic or tables is wanted", p->input);
+    if (p->of_tables && s->topic && strncmp(s->topic, "table", 5) != 0)
+        return error_set(e, ERR_INVALID_MESSAGE, "the topics of this endpoint are tables");
+    if (p->topic && (tables || strcmp(s->topic, p->topic) != 0))
+        return error_set(e, ERR_INVALID_MESSAGE, "the topic of this endpoint is %s", p->topic);
+    return true;
+}
+
 bool ws_request_subscribe(conn *c, const char *id, json_t *input, error *e)
 {
     char log_id[64];
@@ -93,7 +107,6 @@ bool ws_request_subscribe(conn *c, const char *id, json_t *input, error *e)
     int64_t interval_ms = 0;
     sub_request s = {0};
     const char *where = c->ws->protocol->input;
-    const char *endpoint = c->ws->protocol->topic;
     const json_field fields[] = {
         {"topic", FIELD_STR, false, &s.topic, 0, 0},
         {"tables", FIELD_ARRAY, false, &tables, 0, 0},
@@ -102,20 +115,17 @@ bool ws_request_subscribe(conn *c, const char *id, json_t *input, error *e)
         {"where", FIELD_STR, false, &s.where, 0, 0},
         {"since", FIELD_ANY, false, &since, 0, 0},
         {"policy", FIELD_STR, false, &policy, 0, 0},
+        {"initial", FIELD_BOOL, false, &s.initial, 0, 0},
         {"metrics", FIELD_ARRAY, false, &metric_names, 0, 0},
         {"interval", FIELD_INT, false, &interval_ms, METRICS_INTERVAL_MIN_MS,
          METRICS_INTERVAL_MAX_MS},
     };
     if (!ws_request_read(c, input, fields, JSON_FIELDS(fields), e))
         return false;
-    if (!s.topic && !tables)
-        s.topic = endpoint;
-    if (endpoint && (tables || strcmp(s.topic, endpoint) != 0))
-        return error_set(e, ERR_INVALID_MESSAGE, "the topic of this endpoint is %s", endpoint);
+    if (!find_topic(c->ws->protocol, &s, tables, e))
+        return false;
     s.tables = names;
     s.columns = columns;
-    if (!s.topic == !tables)
-        return error_set(e, ERR_INVALID_MESSAGE, "%s: either topic or tables is wanted", where);
     if (!read_names(tables, where, "tables", names, FEED_MAX_TABLES, &s.n_tables, e) ||
         !read_names(list_of_columns, where, "columns", columns, FEED_MAX_COLUMNS, &s.n_columns, e))
         return false;

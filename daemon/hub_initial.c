@@ -1,0 +1,239 @@
+#include "daemon/hub_initial.h"
+#include "base/mem.h"
+#include "daemon/conn.h"
+#include "daemon/run.h"
+#include "daemon/ws.h"
+#include "feed/where.h"
+
+#include <string.h>
+
+/* What the encoder needs on its way; in the job's arena. */
+typedef struct initial_rows {
+    int form;
+    const char *filter; /* "" without one */
+    const char *const *names;
+    int n;
+} initial_rows;
+
+bool initial_check(const sub_request *q, error *e)
+{
+    buf normal = BUF_INIT;
+    if (!q->n_tables)
+        return error_set(e, ERR_INVALID_MESSAGE, "initial needs to know the tables");
+    if (q->has_since)
+        return error_set(e, ERR_INVALID_MESSAGE, "either initial or since, not both");
+    bool ok = !q->where || where_normalise(q->where, &normal, e);
+    buf_free(&normal);
+    return ok;
+}
+
+/* ---- engine threads: rows as events ------------------------------------------------------------
+ */
+
+static void columns(run *r, const engine_column *cols, int n)
+{
+    initial_rows *rows = r->state;
+    const char **names = arena_alloc(&r->job.mem, sizeof *names * (size_t)n);
+    for (int i = 0; names && i < n; i++) {
+        names[i] = arena_strndup(&r->job.mem, cols[i].name, strlen(cols[i].name));
+        if (!names[i])
+            r->out.failed = true;
+    }
+    r->out.failed |= !names;
+    rows->names = names;
+    rows->n = n;
+}
+
+static void row(run *r, const value *values, int n)
+{
+    const initial_rows *rows = r->state;
+    json_writer w;
+    buf topic = BUF_INIT;
+    buf_addf(&topic, "table:%s", buf_cstr(&r->job.origin.tables));
+    jw_init(&w, &r->out);
+    jw_begin_object(&w);
+    jw_key(&w, "topic");
+    jw_str(&w, buf_cstr(&topic));
+    if (*rows->filter) {
+        jw_key(&w, "filter");
+        jw_str(&w, rows->filter);
+    }
+    jw_key(&w, "op");
+    jw_str(&w, "initial");
+    jw_key(&w, "row");
+    jw_begin_object(&w);
+    for (int i = 0; i < n && i < rows->n; i++) {
+        jw_keyn(&w, rows->names[i], strlen(rows->names[i]));
+        value_write_json(&w, &values[i]);
+    }
+    jw_end_object(&w);
+    jw_end_object(&w);
+    form_write(&r->wire, rows->form,
+               &(form_message){.type = "event", .json = r->out.data, .len = r->out.len});
+    r->wire.failed |= r->out.failed || topic.failed;
+    buf_clear(&r->out);
+    buf_free(&topic);
+}
+
+static const run_encoder encode_initial = {.columns = columns, .row = row, .frames = true};
+
+/* ---- reactor thread ----------------------------------------------------------------------------
+ */
+
+static void fail(sub *s, const error *e)
+{
+    char name[32];
+    conn *c = s->c;
+    hub_sub_name(s, name);
+    c->ws->protocol->failed(c, NULL, e, name);
+    hub_sub_free(s);
+}
+
+static void read_table(sub *s);
+
+static void say_end(const sub *s, const run *r)
+{
+    char name[32];
+    buf json = BUF_INIT, topic = BUF_INIT;
+    json_writer w;
+    hub_sub_name(s, name);
+    buf_addf(&topic, "table:%s", buf_cstr((buf *)(uintptr_t)&r->job.origin.tables));
+    jw_init(&w, &json);
+    jw_begin_object(&w);
+    jw_key(&w, "event");
+    jw_str(&w, "initial_end");
+    jw_key(&w, "topic");
+    jw_str(&w, buf_cstr(&topic));
+    jw_key(&w, "subscription_id");
+    jw_str(&w, name);
+    jw_key(&w, "lsn");
+    jw_int(&w, r->sum.lsn);
+    jw_key(&w, "rows");
+    jw_int(&w, r->sum.rows);
+    jw_end_object(&w);
+    ws_say(s->c, "system", json.data, json.len);
+    buf_free(&topic);
+    buf_free(&json);
+}
+
+/* All tables are read: the source goes on from the earliest position, and leaves out of each table
+ * what was read. */
+static void follow(sub *s)
+{
+    feed_request *q = &s->kept->q;
+    q->has_since = true;
+    q->since = s->read_to[0];
+    for (int i = 1; i < q->n_tables; i++) {
+        if (s->read_to[i] < q->since)
+            q->since = s->read_to[i];
+    }
+    q->read_to = s->read_to;
+    hub_sub_ask_again(s);
+}
+
+static void on_chunk(run *r, refbuf *data)
+{
+    if (r->arg) {
+        conn_queue(r->c, data, r, 0);
+        return;
+    }
+    run_credit(r, data->len);
+    refbuf_unref(data);
+}
+
+static void on_done(run *r)
+{
+    sub *s = r->arg;
+    if (!s) {
+        run_free(r);
+        return;
+    }
+    s->reading = NULL;
+    if (r->failed) {
+        fail(s, &r->err);
+    } else {
+        if (r->last)
+            conn_queue(s->c, r->last, NULL, 0);
+        r->last = NULL;
+        say_end(s, r);
+        s->read_to[s->tables_read++] = r->sum.lsn;
+        if (s->tables_read < s->kept->q.n_tables)
+            read_table(s);
+        else
+            follow(s);
+    }
+    run_free(r);
+}
+
+/* Bare names and new.x are the row; there is no old one. The line breaks end a comment in the
+ * expression, which is known to keep its parentheses together. */
+static void add_statement(buf *sql, const feed_request *q, const char *table)
+{
+    buf_adds(sql, "SELECT \"new\".* FROM main.\"");
+    for (; *table; table++) {
+        if (*table == '"')
+            buf_addc(sql, '"');
+        buf_addc(sql, *table);
+    }
+    buf_adds(sql, "\" AS \"new\"");
+    if (q->where)
+        buf_addf(sql, " WHERE (\n%s\n)", q->where);
+}
+
+static bool fill_job(run *r, const sub *s)
+{
+    const feed_request *q = &s->kept->q;
+    buf sql = BUF_INIT;
+    engine_stmt *stmt = arena_alloc(&r->job.mem, sizeof *stmt);
+    initial_rows *rows = arena_alloc(&r->job.mem, sizeof *rows);
+    add_statement(&sql, q, q->tables[s->tables_read]);
+    const char *text = sql.failed ? NULL : arena_strndup(&r->job.mem, sql.data, sql.len);
+    buf_free(&sql);
+    if (!stmt || !rows || !text)
+        return false;
+    rows->filter = arena_strndup(&r->job.mem, s->filter, strlen(s->filter));
+    rows->form = q->form;
+    stmt->sql = text;
+    r->state = rows;
+    r->job.stmts = stmt;
+    r->job.n_stmts = 1;
+    r->job.readonly = true;
+    r->job.origin.wanted = true;
+    return rows->filter != NULL;
+}
+
+static void read_table(sub *s)
+{
+    run *r = run_new(s->c, &encode_initial, JOB_QUERY);
+    error e;
+    if (!fill_job(r, s)) {
+        run_free(r);
+        error_set(&e, ERR_INTERNAL_ERROR, "out of memory");
+        fail(s, &e);
+        return;
+    }
+    r->on_chunk = on_chunk;
+    r->on_done = on_done;
+    r->arg = s;
+    s->reading = r;
+    run_submit(r);
+}
+
+void initial_start(sub *s)
+{
+    s->state = SUB_INITIAL;
+    s->tables_read = 0;
+    s->read_to = xalloc(sizeof *s->read_to * (size_t)s->kept->q.n_tables);
+    read_table(s);
+}
+
+void initial_forget(sub *s)
+{
+    mem_free(s->read_to);
+    s->read_to = NULL;
+    if (!s->reading)
+        return;
+    s->reading->arg = NULL;
+    engine_cancel(s->c->r->d->engine, &s->reading->job, ERR_CANCELLED);
+    s->reading = NULL;
+}
