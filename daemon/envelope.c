@@ -3,6 +3,7 @@
 #include "daemon/encode.h"
 #include "daemon/problem.h"
 #include "daemon/ws.h"
+#include "daemon/ws_direct.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -96,6 +97,23 @@ void envelope_failed(conn *c, const char *id, const error *e, const char *subscr
     problem_write_ws(&w, e, subscription_id);
     envelope_end(&w, c);
     STAT_ADD(c->r->stats.errors, 1);
+}
+
+void envelope_direct(conn *c, const ws_direct *m)
+{
+    buf out = BUF_INIT;
+    json_writer w;
+    jw_init(&w, &out);
+    jw_begin_object(&w);
+    jw_key(&w, "type");
+    jw_str(&w, m->type);
+    ws_direct_write(&w, m);
+    jw_end_object(&w);
+    if (out.failed)
+        conn_kill(c);
+    else
+        ws_send(c, WS_TEXT, out.data, out.len);
+    buf_free(&out);
 }
 
 void envelope_closing(conn *c)

@@ -21,6 +21,7 @@ void envelope_begin_result(json_writer *w, buf *out, const char *id, result_kind
 void envelope_end_result(json_writer *w, conn *c, const char *id);
 void envelope_subscribed(conn *c, const char *id, const sub_info *s);
 void envelope_failed(conn *c, const char *id, const error *e, const char *subscription_id);
+void envelope_direct(conn *c, const struct ws_direct *m);
 void envelope_closing(conn *c);
 
 #define ENVELOPE_ANSWERS                                                                           \

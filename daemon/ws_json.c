@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "daemon/envelope.h"
 #include "daemon/ws.h"
+#include "daemon/ws_direct.h"
 #include "daemon/ws_json.h"
 #include "daemon/ws_requests.h"
 #include "daemon/ws_status.h"
@@ -19,6 +20,10 @@ typedef struct message {
     const char *type;
     json_t *payload; /* NULL when there is none */
     char *id_text;   /* the id as JSON text, NULL when there is none; owned */
+    const char *from, *to;
+    json_t *metadata;
+    bool in_batch; /* itself part of one */
+    bool is_batch; /* what it comes to is the matter of its messages */
 } message;
 
 typedef struct message_type {
@@ -101,12 +106,21 @@ static bool on_pong(message *m, error *e)
     return true;
 }
 
+/* A message to another connection. Who it is from is not for the sender to say. */
+static bool on_direct(message *m, error *e)
+{
+    return ws_direct_send(m->c, m->id_text, strcmp(m->type, "text") == 0 ? "text" : "binary", m->to,
+                          m->payload, m->metadata, e);
+}
+
 static bool on_close(message *m, error *e)
 {
     (void)e;
     conn_end(m->c, 1000, "closed on request");
     return true;
 }
+
+static bool on_batch(message *m, error *e);
 
 /* ---- dispatch ----------------------------------------------------------------------------------
  */
@@ -116,6 +130,9 @@ static const message_type types[] = {
     {"ping", on_ping, NULL, false},
     {"pong", on_pong, NULL, false},
     {"close", on_close, NULL, true},
+    {"batch", on_batch, NULL, true},
+    {"text", on_direct, NULL, false},
+    {"binary", on_direct, NULL, false},
     {"query", NULL, ws_request_query, false},
     {"execute", NULL, ws_request_query, false},
     {"begin", NULL, ws_request_begin, false},
@@ -149,16 +166,16 @@ static const message_type *find_type(const char *name)
 
 static bool dispatch(message *m, json_t *root, error *e)
 {
-    json_t *id = NULL, *metadata = NULL;
-    const char *timestamp = NULL, *from = NULL, *to = NULL;
+    json_t *id = NULL;
+    const char *timestamp = NULL;
     const json_field fields[] = {
         {"id", FIELD_ANY, false, &id, 0, 0},
         {"type", FIELD_STR, true, &m->type, 0, 0},
         {"payload", FIELD_ANY, false, &m->payload, 0, 0},
         {"timestamp", FIELD_STR, false, &timestamp, 0, 0},
-        {"from", FIELD_STR, false, &from, 0, 0},
-        {"to", FIELD_STR, false, &to, 0, 0},
-        {"metadata", FIELD_OBJECT, false, &metadata, 0, 0},
+        {"from", FIELD_STR, false, &m->from, 0, 0},
+        {"to", FIELD_STR, false, &m->to, 0, 0},
+        {"metadata", FIELD_OBJECT, false, &m->metadata, 0, 0},
     };
     bool well_formed = json_read_object(root, fields, JSON_FIELDS(fields), e);
     if (id && !json_is_null(id)) {
@@ -180,26 +197,69 @@ static bool dispatch(message *m, json_t *root, error *e)
     if (!is_taken(m->c, m->type))
         return error_set(e, ERR_INVALID_MESSAGE, "this endpoint takes no messages of type '%s'",
                          m->type);
-    if (json_is_null(m->payload))
+    if (m->from && strcmp(m->from, m->c->ws->id) != 0)
+        return error_set(e, ERR_PERMISSION_DENIED, "from is not this connection, which is %s",
+                         m->c->ws->id);
+    if (m->to && t->handle != on_direct)
+        return error_set(e, ERR_INVALID_MESSAGE, "a message of type '%s' has no receiver", m->type);
+    if (json_is_null(m->payload) && t->handle != on_direct)
         m->payload = NULL;
     return t->handle ? t->handle(m, e) : t->request(m->c, m->id_text, m->payload, e);
 }
 
+static void take_one(conn *c, json_t *root, bool in_batch)
+{
+    message m = {.c = c, .in_batch = in_batch};
+    error e;
+    error_clear(&e);
+    if (dispatch(&m, root, &e)) {
+        if (!m.is_batch)
+            ws_good_message(c);
+    } else {
+        envelope_failed(c, m.id_text, &e, NULL);
+        if (e.code == ERR_INVALID_MESSAGE)
+            ws_bad_message(c);
+    }
+    free(m.id_text);
+}
+
+/* Each message is taken as if it had come by itself; the batch has no answer of its own. */
+static bool on_batch(message *m, error *e)
+{
+    int64_t most = daemon_config(m->c->r->d)->max_batch;
+    json_t *messages, *one;
+    size_t i;
+    const json_field fields[] = {{"messages", FIELD_ARRAY, true, &messages, 0, 0}};
+    if (!ws_request_read(m->c, m->payload, fields, JSON_FIELDS(fields), e))
+        return false;
+    if (m->in_batch)
+        return error_set(e, ERR_INVALID_MESSAGE, "a batch has no batches in it");
+    if (json_array_size(messages) == 0 || json_array_size(messages) > (size_t)most)
+        return error_set(e, ERR_INVALID_MESSAGE,
+                         "payload.messages has %zu items; 1 to %lld are allowed",
+                         json_array_size(messages), (long long)most);
+    m->is_batch = true;
+    json_array_foreach(messages, i, one)
+    {
+        if (m->c->state == CONN_WS)
+            take_one(m->c, one, true);
+    }
+    return true;
+}
+
 void ws_json_message(conn *c, bool binary, const char *text, size_t n)
 {
-    message m = {.c = c};
     error e;
     (void)binary;
     error_clear(&e);
     json_t *root = json_read_text(text, n, &e);
-    if (!root || !dispatch(&m, root, &e)) {
-        envelope_failed(c, m.id_text, &e, NULL);
+    if (root) {
+        take_one(c, root, false);
+    } else {
+        envelope_failed(c, NULL, &e, NULL);
         if (e.code == ERR_INVALID_MESSAGE)
             ws_bad_message(c);
-    } else {
-        ws_good_message(c);
     }
-    free(m.id_text);
     json_decref(root);
 }
 
@@ -209,5 +269,6 @@ const ws_protocol ws_protocol_json = {
     .text = true,
     .opened = ws_json_welcome,
     .message = ws_json_message,
+    .direct = envelope_direct,
     ENVELOPE_ANSWERS,
 };

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "daemon/rpc.h"
 #include "daemon/ws.h"
+#include "daemon/ws_direct.h"
 
 enum { COMPRESS_MAX = 65536 }; /* of what is written on the reactor: larger ones would hold it up */
 
@@ -45,6 +46,21 @@ static void take_message(conn *c, bool binary, const char *text, size_t n)
     rpc_message(c->ws->state, text, n);
 }
 
+static void direct(conn *c, const ws_direct *m)
+{
+    buf out = BUF_INIT;
+    json_writer w;
+    jw_init(&w, &out);
+    jw_begin_object(&w);
+    ws_direct_write(&w, m);
+    jw_end_object(&w);
+    if (out.failed)
+        conn_kill(c);
+    else
+        ws_say(c, m->type, out.data, out.len);
+    buf_free(&out);
+}
+
 static void closing(conn *c)
 {
     buf out = BUF_INIT;
@@ -65,6 +81,7 @@ const ws_protocol ws_protocol_jsonrpc = {
     .opened = opened,
     .closed = closed,
     .message = take_message,
+    .direct = direct,
     .closing = closing,
     RPC_ANSWERS,
 };

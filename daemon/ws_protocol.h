@@ -27,6 +27,8 @@ typedef struct sub_info {
 /* What a request came to, where its answer is an object of its own. */
 typedef enum result_kind { RESULT_DONE, RESULT_AUTHENTICATED, RESULT_UNSUBSCRIBED } result_kind;
 
+struct ws_direct;
+
 /* request_id is the text by which an answer names its request, in the protocol's own form; NULL:
  * the request had none. Whoever keeps it copies it. */
 typedef struct ws_protocol {
@@ -61,6 +63,8 @@ typedef struct ws_protocol {
     void (*subscribed)(conn *c, const char *request_id, const sub_info *s);
     /* The answer to a request that failed; with subscription_id: that subscription has ended. */
     void (*failed)(conn *c, const char *request_id, const error *e, const char *subscription_id);
+    /* A message from another connection. NULL: the protocol has no such messages. */
+    void (*direct)(conn *c, const struct ws_direct *m);
     /* Said before the close frame, with c->close_code and c->close_reason. NULL: nothing. */
     void (*closing)(conn *c);
 } ws_protocol;

@@ -6,148 +6,14 @@ import json
 import os
 import re
 
-import websockets
-
-from rdb import (
-    LIMIT,
-    OPEN,
-    Closed,
-    Rest,
-    connect,
-    eventually_async,
-    head,
-    in_thread,
-    main,
-    port,
-    settles,
-    sql,
-    token,
-)
+from messages import corpus
+from rdb import LIMIT, Closed, Rest, connect, eventually_async, head, in_thread, main, settles, sql, token
+from rpc_session import Failed, check_answer, open_rpc
 
 FOREVER = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c"
 
 
-class Failed(Exception):
-    def __init__(self, error):
-        super().__init__(str(error))
-        self.code = error["code"]
-        self.data = error["data"]
-        self.message = error["message"]
-
-
-class Rpc:
-    """A session in jsonrpc. Notifications that come among answers are kept."""
-
-    def __init__(self, ws):
-        self.ws = ws
-        self.ids = itertools.count(1)
-        self.kept = []
-        self.answers = {}
-
-    async def recv(self, timeout=LIMIT):
-        try:
-            text = await asyncio.wait_for(self.ws.recv(), timeout)
-        except websockets.ConnectionClosed as e:
-            raise Closed(e.rcvd.code if e.rcvd else None, e.rcvd.reason if e.rcvd else "") from None
-        assert isinstance(text, str), text
-        return json.loads(text)
-
-    async def send(self, message):
-        await self.ws.send(message if isinstance(message, str) else json.dumps(message))
-
-    async def ask(self, message):
-        """Sends a message and returns the next thing that is no notification."""
-        await self.send(message)
-        while True:
-            m = await self.recv()
-            if isinstance(m, dict) and "method" in m:
-                self.kept.append(m)
-            else:
-                return m
-
-    async def start(self, method, params=None):
-        id_ = next(self.ids)
-        m = {"jsonrpc": "2.0", "id": id_, "method": method}
-        if params is not None:
-            m["params"] = params
-        await self.send(m)
-        return id_
-
-    async def answer(self, id_):
-        while id_ not in self.answers:
-            m = await self.recv()
-            if "method" in m:
-                self.kept.append(m)
-            else:
-                self.answers[m["id"]] = m
-        m = self.answers.pop(id_)
-        check_answer(m)
-        if "error" in m:
-            raise Failed(m["error"])
-        return m["result"]
-
-    async def call(self, method, params=None):
-        return await self.answer(await self.start(method, params))
-
-    async def refused(self, code, name, method, params=None):
-        try:
-            result = await self.call(method, params)
-        except Failed as e:
-            assert (e.code, e.data["code"]) == (code, name), e
-            return e
-        raise AssertionError(f"{method} {params} answered {result}")
-
-    async def notification(self, method="event"):
-        while True:
-            m = self.kept.pop(0) if self.kept else await self.recv()
-            assert set(m) == {"jsonrpc", "method", "params"} and m["jsonrpc"] == "2.0", m
-            if m["method"] == method:
-                return m["params"]
-            assert m["method"] == "system", m
-
-    async def close(self):
-        await self.ws.close()
-        assert self.ws.close_code != 1006, "the close was not answered"
-
-
-def check_answer(m):
-    """An answer as the specification has it."""
-    assert m["jsonrpc"] == "2.0" and "id" in m, m
-    assert ("result" in m) != ("error" in m), m
-    assert set(m) <= {"jsonrpc", "id", "result", "error"}, m
-    if "error" in m:
-        e = m["error"]
-        assert set(e) == {"code", "message", "data"}, m
-        assert isinstance(e["code"], int) and e["message"] and e["data"]["code"], m
-
-
-async def open_rpc(auth=True, **options):
-    options.setdefault("compression", None)
-    ws = await websockets.connect(
-        f"ws://127.0.0.1:{port()}/api/v1/ws",
-        subprotocols=["jsonrpc"],
-        extra_headers={"Authorization": f"Bearer {token()}"} if auth else {},
-        max_size=None,
-        ping_interval=None,
-        open_timeout=LIMIT,
-        max_queue=None,
-        **options,
-    )
-    OPEN.append(ws)
-    assert ws.subprotocol == "jsonrpc"
-    return Rpc(ws)
-
-
 # ---- the corpus -----------------------------------------------------------------------------------
-
-
-def corpus(name):
-    with open(os.path.join(os.path.dirname(__file__), "../../data/messages", name)) as f:
-        for line in f:
-            line = line.rstrip("\n")
-            if line and not line.startswith("#"):
-                expected, message = line.split("\t")
-                yield expected, message
 
 
 def outcome(answer):
@@ -308,8 +174,8 @@ async def batches():
     assert (await s.notification())["message"] == "hi"
     # Too many.
     ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
-    assert outcome(await s.ask([ping] * 100)) == "[" + " ".join(["result"] * 100) + "]"
-    assert outcome(await s.ask([ping] * 101)) == "-32600"
+    assert outcome(await s.ask([ping] * 64)) == "[" + " ".join(["result"] * 64) + "]"
+    assert outcome(await s.ask([ping] * 65)) == "-32600"
     await s.close()
 
 
@@ -474,7 +340,7 @@ async def status():
     s = await open_rpc()
     r = await s.call("status")
     assert r["status"] == "running" and r["connection_id"].startswith("c") and r["user"] == "root", r
-    assert r["limits"]["max_batch"] == 100 and r["lsn"] == head() and r["log_id"] and r["version"], r
+    assert r["limits"]["max_batch"] == 64 and r["lsn"] == head() and r["log_id"] and r["version"], r
     assert r["active_connections"] == 1, r
     await s.close()
 
