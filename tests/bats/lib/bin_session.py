@@ -58,6 +58,7 @@ class BinSession:
         self.ids = itertools.count(1)
         self.kept = []  # what came among answers
         self.welcome = None
+        self.last = b""  # the newest message as it came
         self.bytes_in = 0
         self.messages_in = 0
 
@@ -67,6 +68,7 @@ class BinSession:
         except websockets.ConnectionClosed as e:
             raise Closed(e.rcvd and e.rcvd.code, e.rcvd and e.rcvd.reason) from None
         assert isinstance(data, bytes), f"a text message came: {data[:80]}"
+        self.last = data
         self.bytes_in += len(data)
         self.messages_in += 1
         return binmsg.decode(data)
