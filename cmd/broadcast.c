@@ -13,6 +13,8 @@
 typedef struct broadcast_options {
     const char *channel;
     const char *event;
+    option_list to;
+    const char *user;
 } broadcast_options;
 
 enum { MAX_MESSAGE = 64 << 20 };
@@ -22,16 +24,22 @@ static const option options[] = {
      offsetof(broadcast_options, channel)},
     {"event", 'e', "EVENT", "name of the event, for its receivers", OPTION_TEXT,
      offsetof(broadcast_options, event)},
+    {"to", 0, "ID", "only to this connection (may be given again for more)", OPTION_LIST,
+     offsetof(broadcast_options, to)},
+    {"user", 'u', "NAME", "only to this user's connections", OPTION_TEXT,
+     offsetof(broadcast_options, user)},
 };
 
 const command_usage usage_broadcast = {
     .synopsis = "[OPTION...] MESSAGE|-",
     .details = "Sends a message to everyone connected over WebSocket, or with -c to the\n"
                "listeners of a channel (\"rustydb subscribe channel:NAME\"), and says how many\n"
-               "received it. With - the message is standard input. It travels as JSON when it\n"
+               "received it. --to and --user choose among these; \"rustydb connections\" lists\n"
+               "the ids. With - the message is standard input. It travels as JSON when it\n"
                "is JSON, and else as text, without the line end behind it.",
     .examples = "  rustydb broadcast 'maintenance in 5 minutes'\n"
-                "  rustydb broadcast -c orders -e shipped '{\"id\": 7}'",
+                "  rustydb broadcast -c orders -e shipped '{\"id\": 7}'\n"
+                "  rustydb broadcast --to c12 'please log out'",
     .formats = "text json",
     COMMAND_OPTIONS(options),
 };
@@ -79,6 +87,17 @@ static void write_body(buf *body, const broadcast_options *o, const buf *message
         jw_key(&w, "event");
         jw_str(&w, o->event);
     }
+    if (o->to.n) {
+        jw_key(&w, "target_connections");
+        jw_begin_array(&w);
+        for (int i = 0; i < o->to.n; i++)
+            jw_str(&w, o->to.items[i].value);
+        jw_end_array(&w);
+    }
+    if (o->user) {
+        jw_key(&w, "user_id");
+        jw_str(&w, o->user);
+    }
     jw_end_object(&w);
 }
 
@@ -125,11 +144,10 @@ int cmd_broadcast(const command *self, int argc, char **argv, cli_options *commo
     buf message = BUF_INIT;
     client c = {0};
     int status = command_parse(self, &argc, argv, &o, common);
-    if (status >= 0)
-        return status;
-    if (argc != 2)
-        return command_misuse(self, argc < 2 ? "needs a message" : "takes one message; quote it");
-    status = read_message(self, argv[1], &message);
+    if (status < 0 && argc != 2)
+        status = command_misuse(self, argc < 2 ? "needs a message" : "takes one message; quote it");
+    if (status < 0)
+        status = read_message(self, argv[1], &message);
     if (status < 0 && !text_valid_utf8(message.data ? message.data : "", message.len))
         status = command_misuse(self, "the message is not valid UTF-8");
     if (status < 0)
@@ -139,6 +157,7 @@ int cmd_broadcast(const command *self, int argc, char **argv, cli_options *commo
     if (status < 0)
         status = send_message(&c, &o, &message);
     client_close(&c);
+    option_list_free(&o.to);
     buf_free(&message);
     return status;
 }

@@ -36,6 +36,11 @@ static hub_topic *topic_get(reactor *r, const char *name)
     return NULL;
 }
 
+const hub_topic *hub_topic_find(const reactor *r, const char *topic)
+{
+    return map_get(&r->topics, topic, strlen(topic));
+}
+
 hub_stream *hub_topic_stream(reactor *r, const char *topic, int form)
 {
     hub_topic *t = topic_get(r, topic);

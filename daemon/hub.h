@@ -62,6 +62,8 @@ typedef struct hub_topic {
 hub_stream *hub_topic_stream(reactor *r, const char *topic, int form);
 hub_stream *hub_source_stream(reactor *r, uint64_t number);
 void hub_release(reactor *r, hub_stream *s);
+/* A topic that has subscribers here; NULL: it has none. */
+const hub_topic *hub_topic_find(const reactor *r, const char *topic);
 
 /* New frames for a source's stream; nothing happens when nobody here follows it. */
 void hub_append(reactor *r, uint64_t number, const refbuf *frames, int64_t lsn);

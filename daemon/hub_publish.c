@@ -21,7 +21,7 @@ typedef struct delivery_msg {
     delivery *d;
 } delivery_msg;
 
-static bool give(conn *c, publication *p)
+bool hub_give(conn *c, publication *p)
 {
     const refbuf *frame = publication_frame(p, ws_form_of(c));
     if (!frame) {
@@ -45,7 +45,7 @@ static int64_t to_everyone(reactor *r, publication *p)
     list_each(it, &r->conns)
     {
         conn *c = list_entry(it, conn, link);
-        if (c->state == CONN_WS && c->ws->who.kind != PRINCIPAL_NONE && give(c, p))
+        if (c->state == CONN_WS && c->ws->who.kind != PRINCIPAL_NONE && hub_give(c, p))
             n++;
     }
     return n;

@@ -2,6 +2,7 @@
 #ifndef DAEMON_HUB_PUBLISH_H
 #define DAEMON_HUB_PUBLISH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/daemon.h"
@@ -18,5 +19,9 @@ void hub_publish(struct conn *origin, const char *topic, publication *p,
 /* The same for what the daemon itself has to say on a topic: no origin, and nobody is told how many
  * it reached. Any thread, while the reactors run. */
 void hub_announce(server *d, const char *topic, publication *p);
+
+/* To one connection, of the calling reactor and CONN_WS. False when it cannot be told, or is too
+ * far behind and is closed. The reference stays the caller's. */
+bool hub_give(struct conn *c, publication *p);
 
 #endif

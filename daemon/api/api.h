@@ -33,6 +33,7 @@ void api_metrics_catalog(request *q);
 /* websocket.c */
 void api_ws_upgrade_required(request *q);
 void api_ws_status(request *q);
+/* broadcast.c */
 void api_ws_broadcast(request *q);
 /* connections.c */
 void api_ws_connections(request *q);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# rustydb connections: what it shows, what it ends, and what it says when it cannot.
+# rustydb connections and broadcast to some: what they show and do, and what they say when they cannot.
 
 load helper
 
@@ -92,4 +92,23 @@ $(jq -r .connection_id "$T/list")" ]
   kill_daemon
   run "$BIN" connections
   [ "$status" = 3 ]
+}
+
+@test "broadcast: to some connections or a user" {
+  start_daemon
+  follow a
+  follow b
+  local ids
+  mapfile -t ids < <("$BIN" connections --format jsonl | jq -r .connection_id)
+  [ "$("$BIN" broadcast --to "${ids[1]}" one)" = 'received by 1' ]
+  [ "$("$BIN" broadcast --to "${ids[1]}" --to "${ids[0]}" --format json two | jq -c .connections)" = "[\"${ids[0]}\",\"${ids[1]}\"]" ]
+  [ "$("$BIN" broadcast --user root three)" = 'received by 2' ]
+  [ "$("$BIN" broadcast --user nobody four)" = 'received by 0' ]
+  [ "$("$BIN" broadcast -c a --to "${ids[1]}" five)" = 'received by 0 on channel a' ]
+  [ "$("$BIN" broadcast -c b --to "${ids[1]}" six)" = 'received by 1 on channel b' ]
+  wait_until eval '[ "$(wc -l <"$T/out.b")" = 4 ]'
+  [ "$(jq -r .message "$T/out.b" | tr '\n' ' ')" = 'one two three six ' ]
+  [ "$(jq -r .message "$T/out.a" | tr '\n' ' ')" = 'two three ' ]
+  run "$BIN" broadcast --to x hello
+  [ "$status" = 5 ]
 }

@@ -132,3 +132,13 @@ load helper
   start_daemon --reactors 2
   case_of ws_manage subscriptions_come_and_go
 }
+
+@test "a broadcast reaches those it is for, and says which" {
+  start_daemon
+  case_of ws_manage broadcast_targets
+}
+
+@test "a broadcast reaches those it is for, and says which, with two reactors" {
+  start_daemon --reactors 2
+  case_of ws_manage broadcast_targets
+}

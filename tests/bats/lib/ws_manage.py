@@ -509,6 +509,59 @@ async def subscriptions_come_and_go():
     assert now["active_subscriptions"] == now["active_connections"] == 0, now
 
 
+async def broadcast_targets():
+    rest = Rest()
+    rest.run("CREATE TABLE t(a)")
+    sessions = [await connect() for _ in range(6)]
+    ids = [_id(s) for s in sessions]
+    stranger = await connect(auth=False)
+    for s in sessions[:3]:
+        await s.subscribe("table:t")
+    for s in sessions[2:5]:
+        await s.subscribe("channel:x")
+
+    async def reaches(body, whom):
+        answer = rest.call("POST", "/ws/broadcast", {"message": {"n": 1}, **body})
+        assert answer == {
+            "channel": body.get("channel"),
+            "delivered": len(whom),
+            "connections": [ids[i] for i in whom],
+        }, (body, answer)
+        for i, s in enumerate(sessions):
+            if i in whom:
+                got = await s.event()
+                assert got["message"] == {"n": 1}, got
+                topic = f"channel:{body['channel']}" if "channel" in body else "broadcast"
+                assert got["topic"] == topic, got
+                assert got.get("event") == body.get("event"), got
+                assert got.get("metadata") == body.get("metadata"), got
+            await s.quiet()
+
+    everyone = [0, 1, 2, 3, 4, 5]
+    await reaches({}, everyone)
+    await reaches({"user_id": "root", "event": "e", "metadata": {"m": 1}}, everyone)
+    await reaches({"user_id": "nobody"}, [])
+    await reaches({"target_connections": [ids[4], ids[1], ids[4]]}, [1, 4])
+    await reaches({"target_connections": [ids[0], "c99999999", _id(stranger)]}, [0])
+    await reaches({"subscription_type": "table"}, [0, 1, 2])
+    await reaches({"subscription_type": "tab"}, [])
+    await reaches({"subscription_type": "channel", "target_connections": ids[:4]}, [2, 3])
+    await reaches({"channel": "x"}, [2, 3, 4])
+    await reaches({"channel": "x", "user_id": "root"}, [2, 3, 4])
+    await reaches({"channel": "x", "user_id": "nobody"}, [])
+    await reaches({"channel": "x", "target_connections": [ids[0], ids[3]]}, [3])
+    await reaches({"channel": "x", "subscription_type": "table"}, [2])
+    await reaches({"channel": "y", "target_connections": ids}, [])
+    for wrong in (
+        *({"target_connections": []}, {"target_connections": ids[0]}, {"target_connections": ["x"]}),
+        *({"target_connections": [1]}, {"target_connections": [ids[0]] * 1001}, {"user_id": 1}),
+        *({"subscription_type": []}, {"to": ids[0]}),
+    ):
+        _refused(rest, 400, "INVALID_MESSAGE", "POST", "/ws/broadcast", {"message": 1, **wrong})
+    for s in sessions:
+        await s.quiet()
+
+
 async def more_than_a_page():
     """The command line walks all pages; so many connections are more than one may hold."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
