@@ -165,3 +165,49 @@ bool listing_one(listing *l, const char *id, error *e)
     buf_free(&answer);
     return good;
 }
+
+/* ---- ending ------------------------------------------------------------------------------------
+ */
+
+static bool end_one(client *c, const char *list, const char *query, const char *id, buf *answer,
+                    error *e)
+{
+    buf path = BUF_INIT;
+    buf_addf(&path, "%s/", list);
+    rest_escape(&path, id);
+    buf_addf(&path, "%s%s", *query ? "?" : "", query);
+    bool good = rest_send(c->rest,
+                          &(rest_request){.method = "DELETE",
+                                          .path = buf_cstr(&path),
+                                          .timeout_ms = c->common->timeout_ms},
+                          answer, e);
+    buf_free(&path);
+    return good;
+}
+
+int listing_remove(client *c, const listing_kind *shown, const char *query, char **ids,
+                   void (*say)(buf *out, scan_text answer))
+{
+    bool rows = c->common->format != NULL;
+    int status = 0;
+    buf answer = BUF_INIT;
+    listing l;
+    error e;
+    if (rows)
+        listing_open(&l, shown, c, "table");
+    for (; *ids; ids++) {
+        buf_clear(&answer);
+        bool good = end_one(c, shown->path, query, *ids, &answer, &e);
+        scan_text object = scan_value(answer.data ? answer.data : "", answer.len);
+        if (good && rows)
+            good = listing_row(&l, object, &e);
+        else if (good && !c->common->quiet)
+            say(&c->out.text, object);
+        if (!good)
+            status = client_fail(c, &e);
+    }
+    if (rows)
+        listing_close(&l, true);
+    buf_free(&answer);
+    return output_flush(&c->out) ? status : EXIT_OUTPUT_FAILED;
+}

@@ -27,7 +27,7 @@ typedef struct listing {
 } listing;
 
 /* Begins the output. format: how, where --format says nothing and standard output is a terminal
- * (elsewhere csv). listing_end in any case. */
+ * (elsewhere csv). listing_close in any case. */
 void listing_open(listing *l, const listing_kind *kind, client *c, const char *on_terminal);
 /* Shows the things of the list from the first on, at most `limit` (0: all of them). filter: a query
  * string, escaped, may be empty. They are fetched in pages, each behind the last thing of the one
@@ -39,6 +39,12 @@ bool listing_one(listing *l, const char *id, error *e);
 bool listing_row(listing *l, scan_text thing, error *e);
 /* Ends the output. complete: whatever was to be shown was. */
 void listing_close(listing *l, bool complete);
+
+/* Ends things by their ids (a list that ends with NULL), each with this query string. The answers
+ * are shown as rows where --format asks for them; otherwise `say` puts them into words. One that is
+ * not there does not save the others. Returns the exit status, after messages. */
+int listing_remove(client *c, const listing_kind *shown, const char *query, char **ids,
+                   void (*say)(buf *out, scan_text answer));
 
 /* Appends a query string's next NAME=VALUE, escaped; nothing when value is NULL. */
 void listing_param(buf *query, const char *name, const char *value);

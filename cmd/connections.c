@@ -107,64 +107,28 @@ static int show(client *c, char **ids)
 /* ---- kill --------------------------------------------------------------------------------------
  */
 
-static void say_ended(client *c, scan_text answer)
+static void say_ended(buf *out, scan_text answer)
 {
-    buf *out = &c->out.text;
     scan_text v;
     buf id = BUF_INIT;
     int64_t code = 0;
-    if (c->common->quiet || !scan_member(answer, "connection_id", &v) || !scan_unquote(&id, v) ||
-        !scan_member(answer, "close_code", &v) || !scan_int(v, &code)) {
-        buf_free(&id);
-        return;
+    if (scan_member(answer, "connection_id", &v) && scan_unquote(&id, v) &&
+        scan_member(answer, "close_code", &v) && scan_int(v, &code)) {
+        text_printable(out, id.data, id.len);
+        buf_addf(out, " is closed with %lld\n", (long long)code);
     }
-    text_printable(out, id.data, id.len);
-    buf_addf(out, " is closed with %lld\n", (long long)code);
     buf_free(&id);
 }
 
-/* l: where the answer is shown as a row; NULL: it is said in words. */
-static bool end_one(client *c, listing *l, const connections_options *o, const char *id, error *e)
+static int end_all(client *c, const connections_options *o, char **ids)
 {
-    buf path = BUF_INIT, query = BUF_INIT, answer = BUF_INIT;
+    buf query = BUF_INIT;
     if (o->close_code)
         buf_addf(&query, "close_code=%lld", (long long)o->close_code);
     listing_param(&query, "reason", o->reason);
-    buf_adds(&path, "/ws/connections/");
-    rest_escape(&path, id);
-    buf_addf(&path, "%s%s", query.len ? "?" : "", buf_cstr(&query));
-    bool good = rest_send(c->rest,
-                          &(rest_request){.method = "DELETE",
-                                          .path = buf_cstr(&path),
-                                          .timeout_ms = c->common->timeout_ms},
-                          &answer, e);
-    scan_text object = scan_value(answer.data ? answer.data : "", answer.len);
-    if (good && l)
-        good = listing_row(l, object, e);
-    else if (good)
-        say_ended(c, object);
-    buf_free(&path);
+    int status = listing_remove(c, &ended, buf_cstr(&query), ids, say_ended);
     buf_free(&query);
-    buf_free(&answer);
-    return good;
-}
-
-/* One that is not there does not save the others. */
-static int end_all(client *c, const connections_options *o, char **ids)
-{
-    listing l;
-    error e;
-    int status = EXIT_OK;
-    bool rows = c->common->format != NULL;
-    if (rows)
-        listing_open(&l, &ended, c, "table");
-    for (; *ids; ids++) {
-        if (!end_one(c, rows ? &l : NULL, o, *ids, &e))
-            status = client_fail(c, &e);
-    }
-    if (rows)
-        listing_close(&l, true);
-    return output_flush(&c->out) ? status : EXIT_OUTPUT;
+    return status;
 }
 
 /* ---- the command -------------------------------------------------------------------------------

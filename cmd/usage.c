@@ -111,7 +111,7 @@ void usage_program(FILE *out)
             "Usage: rustydb [OPTION...] COMMAND [ARGUMENT...]\n\nCommands:\n",
             RUSTYDB_VERSION);
     for (int i = 0; i < n_commands; i++)
-        fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
+        fprintf(out, "  %-14s %s\n", commands[i].name, commands[i].summary);
     print_common(out, NULL);
     fputs("\n\"rustydb help COMMAND\" says more about one of them.\n", out);
 }

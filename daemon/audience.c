@@ -211,18 +211,3 @@ void audience_send(conn *origin, const audience *to, publication *p, audience_do
     m->arg = arg;
     survey_start(origin, &deliveries, m);
 }
-
-void audience_send_one(conn *origin, uint64_t number, publication *p, audience_done *done,
-                       void *arg)
-{
-    const audience one = {.connections = &number, .n_connections = 1};
-    conn *here = conn_table_find(&origin->r->sockets, number);
-    if (!here) {
-        audience_send(origin, &one, p, done, arg);
-        return;
-    }
-    bool reached = belongs(here, &one) && hub_give(here, p);
-    publication_unref(p);
-    done(origin, arg,
-         &(audience_reached){.n = reached, .n_named = reached ? 1 : 0, .named = &number});
-}

@@ -35,8 +35,5 @@ typedef void audience_done(struct conn *origin, void *arg, const audience_reache
 /* Copies the audience, takes over the reference to the message. The origin's reactor thread. */
 void audience_send(struct conn *origin, const audience *to, publication *p, audience_done *done,
                    void *arg);
-/* To the one connection of this number, which answers whether it was there. */
-void audience_send_one(struct conn *origin, uint64_t number, publication *p, audience_done *done,
-                       void *arg);
 
 #endif

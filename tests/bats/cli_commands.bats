@@ -167,7 +167,7 @@ load helper
 
 @test "every command has help, and the common options stand before or after it" {
   local c
-  for c in query subscribe status broadcast connections import; do
+  for c in query subscribe status broadcast connections subscriptions import; do
     run --separate-stderr "$BIN" "$c" --help
     [ "$status" = 0 ]
     [[ ${lines[0]} == "rustydb $c: "* ]]

@@ -112,3 +112,60 @@ $(jq -r .connection_id "$T/list")" ]
   run "$BIN" broadcast --to x hello
   [ "$status" = 5 ]
 }
+
+@test "subscriptions: list, add and rm" {
+  start_daemon
+  sql 'CREATE TABLE t (a)'
+  follow a
+  follow b
+  local ids
+  mapfile -t ids < <("$BIN" connections --format jsonl | jq -r .connection_id)
+  "$BIN" subscriptions --format jsonl >"$T/list"
+  [ "$(jq -c '[.connection_id, .subscription_type, .target, .status, .lag]' "$T/list")" = "[\"${ids[0]}\",\"channel\",\"a\",\"live\",0]
+[\"${ids[1]}\",\"channel\",\"b\",\"live\",0]" ]
+  [ "$("$BIN" subscriptions --connection "${ids[1]}" --format json | jq -c '[.[].target]')" = '["b"]' ]
+  [ "$("$BIN" subscriptions --type table --format json)" = '[]' ]
+  [ "$("$BIN" subscriptions -n 1 --status live | wc -l)" = 2 ]
+  local made
+  made=$("$BIN" subscriptions add "${ids[0]}" channel:c)
+  [[ $made == "${ids[0]} has subscription s"* ]]
+  "$BIN" broadcast -q -c c hello
+  wait_until eval '[ -s "$T/out.a" ]'
+  "$BIN" subscriptions add "${ids[1]}" t --where 'a > 1' --op insert --op update --column a --since 0 \
+    --policy replay --format jsonl | jq -c '[.subscription_type, .target, .filters, .config]' >"$T/made"
+  [ "$(cat "$T/made")" = '["table","t",{"ops":["insert","update"],"where":"a > 1","columns":["a"]},{"policy":"replay","since":0}]' ]
+  [ "$("$BIN" subscriptions --format jsonl | wc -l)" = 4 ]
+  script -qec "$BIN subscriptions --no-color" /dev/null </dev/null >"$T/tty"
+  grep -q '│' "$T/tty"
+  made=${made##* }
+  [ "$("$BIN" subscriptions rm "$made")" = "$made is ended" ]
+  made=$("$BIN" subscriptions --type table --format jsonl | jq -r .subscription_id)
+  [ "$("$BIN" subscriptions rm "$made" --reason why --format jsonl)" = "{\"subscription_id\":\"$made\",\"reason\":\"why\"}" ]
+  wait_until grep -q why "$T/err.b"
+}
+
+@test "subscriptions: what cannot be done is said" {
+  start_daemon
+  follow a
+  local id wrong
+  id=$("$BIN" connections --format jsonl | jq -r .connection_id)
+  run --separate-stderr "$BIN" subscriptions rm s99 "$("$BIN" subscriptions --format jsonl | jq -r .subscription_id)"
+  [ "$status" = 5 ]
+  [[ $output == *' is ended' ]]
+  [[ $stderr == *NOT_FOUND* ]]
+  for wrong in "add $id none" "add c999 channel:x" "add $id x:y" "--status up" "--connection s1"; do
+    # shellcheck disable=SC2086 # words
+    run --separate-stderr "$BIN" subscriptions $wrong
+    [ "$status" = 5 ]
+    [ "$output" = '' ]
+  done
+  for wrong in 'sing' 'list s1' 'add' 'add c1' 'add c1 t u' 'rm' '--where a' 'add c1 t --limit 3' 'rm s1 --since 1' \
+    'list --reason x' '--limit 0' '--format yaml'; do
+    # shellcheck disable=SC2086 # words
+    run "$BIN" subscriptions $wrong
+    [ "$status" = 2 ]
+  done
+  kill_daemon
+  run "$BIN" subscriptions
+  [ "$status" = 3 ]
+}
