@@ -1,4 +1,6 @@
 #include "daemon/encode.h"
+#include "daemon/forms.h"
+#include "wire/ws_frame.h"
 
 void encode_columns(json_writer *w, const engine_column *cols, int n)
 {
@@ -37,6 +39,17 @@ void encode_summary(json_writer *w, const engine_summary *sum)
         jw_key(w, "truncated");
         jw_bool(w, true);
     }
+}
+
+void encode_frame(run *r)
+{
+    if (r->out.failed)
+        r->wire.failed = true;
+    else if (r->deflate_bits && r->out.len >= FORM_COMPRESS_MIN)
+        ws_frame_add_deflated(&r->wire, WS_TEXT, r->out.data, r->out.len, r->deflate_bits);
+    else
+        ws_frame_add(&r->wire, WS_TEXT, r->out.data, r->out.len);
+    buf_clear(&r->out);
 }
 
 const run_encoder encode_none = {0};

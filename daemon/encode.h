@@ -14,6 +14,9 @@ extern const run_encoder encode_rpc_item; /* the same as text, for a batch and f
 extern const run_encoder encode_bin;      /* QueryResult messages of rustydb.bin.v1 */
 extern const run_encoder encode_bin_end;  /* its ExecuteResult: rows are counted only */
 
+/* The text in r->out is a whole message: makes it a frame in r->wire. */
+void encode_frame(run *r);
+
 /* Members of a JSON object that several forms have. */
 void encode_columns(json_writer *w, const engine_column *cols, int n);
 void encode_row(json_writer *w, const value *row, int n);

@@ -1,7 +1,5 @@
 /* Results as query_result messages of rustydb.json.v1. */
 #include "daemon/encode.h"
-#include "daemon/forms.h"
-#include "wire/ws_frame.h"
 
 #include <string.h>
 
@@ -26,13 +24,7 @@ static void close_part(run *r)
 {
     jw_end_object(&r->w);
     jw_end_object(&r->w);
-    if (r->out.failed)
-        r->wire.failed = true;
-    else if (r->deflate_bits && r->out.len >= FORM_COMPRESS_MIN)
-        ws_frame_add_deflated(&r->wire, WS_TEXT, r->out.data, r->out.len, r->deflate_bits);
-    else
-        ws_frame_add(&r->wire, WS_TEXT, r->out.data, r->out.len);
-    buf_clear(&r->out);
+    encode_frame(r);
 }
 
 static void columns(run *r, const engine_column *cols, int n)

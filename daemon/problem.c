@@ -46,14 +46,19 @@ void problem_write(json_writer *w, const error *e, const problem_extra *x)
     jw_end_object(w);
 }
 
-void problem_write_ws(json_writer *w, const error *e, const char *subscription)
+void problem_write_members(json_writer *w, const error *e)
 {
-    jw_begin_object(w);
     jw_key(w, "code");
     jw_str(w, error_describe(e->code)->name);
     jw_key(w, "message");
     jw_str(w, e->message);
     write_details(w, e);
+}
+
+void problem_write_ws(json_writer *w, const error *e, const char *subscription)
+{
+    jw_begin_object(w);
+    problem_write_members(w, e);
     if (subscription) {
         jw_key(w, "subscription_id");
         jw_str(w, subscription);

@@ -14,6 +14,8 @@ typedef struct problem_extra {
 
 /* A problem object; x may be NULL. */
 void problem_write(json_writer *w, const error *e, const problem_extra *x);
+/* The members of a WebSocket error, into an object that is open. */
+void problem_write_members(json_writer *w, const error *e);
 /* The payload of a WebSocket error; subscription may be NULL. */
 void problem_write_ws(json_writer *w, const error *e, const char *subscription);
 /* The error object of JSON-RPC: {"code","message","data":{"code","hint"?,...}}. The message of one

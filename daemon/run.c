@@ -118,7 +118,7 @@ static sink_state check(run *r)
     size_t have = r->out.len + r->wire.len;
     if (r->held || r->encoder->whole)
         return have > r->max_held ? SINK_TOO_BIG : SINK_OK;
-    if (have < RUN_CHUNK)
+    if (have < RUN_CHUNK && !(r->encoder->prompt && r->wire.len))
         return SINK_OK;
     if (r->encoder->cut)
         r->encoder->cut(r);

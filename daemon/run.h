@@ -40,6 +40,7 @@ typedef struct run_encoder {
     void (*late_error)(struct run *r, const error *e);
     bool frames; /* ships r->wire */
     bool lines;  /* every chunk ends with a line: compressed, it is flushed */
+    bool prompt; /* every message is shipped when it is finished; needs `frames` and no `cut` */
     bool whole;  /* never in parts: held to the end, and bounded by max_result */
 } run_encoder;
 

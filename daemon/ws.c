@@ -319,6 +319,8 @@ void ws_tick(conn *c, int64_t now)
 {
     ws *s = c->ws;
     const config *cfg = daemon_config(c->r->d);
+    if (s->protocol->tick)
+        s->protocol->tick(c, now);
     if (s->who.kind == PRINCIPAL_NONE && now - s->opened_us > cfg->auth_timeout * 1000) {
         conn_end(c, 1008, "no credentials came in time");
         return;

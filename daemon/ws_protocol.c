@@ -13,6 +13,7 @@ static const struct endpoint {
 } endpoints[] = {
     {"/api/v1/ws/events", &ws_protocol_events},
     {"/api/v1/ws/metrics", &ws_protocol_metrics},
+    {"/api/v1/ws/query", &ws_protocol_query},
     {NULL, NULL},
 };
 

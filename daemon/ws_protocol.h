@@ -42,8 +42,9 @@ typedef struct ws_protocol {
     const char *topic;
     bool of_tables;    /* `subscribe` is to tables there: to all of them where none is named */
     bool needs_header; /* credentials must come with the upgrade, since no message carries them */
-    void (*opened)(conn *c); /* NULL: nothing is said */
-    void (*closed)(conn *c); /* frees ws.state. NULL: there is none */
+    void (*opened)(conn *c);               /* NULL: nothing is said */
+    void (*closed)(conn *c);               /* frees ws.state. NULL: there is none */
+    void (*tick)(conn *c, int64_t now_us); /* a few times a second. NULL: nothing is done */
     /* One whole message; text is valid UTF-8. Whatever is wrong with it is answered. */
     void (*message)(conn *c, bool binary, const char *p, size_t n);
 
@@ -80,6 +81,7 @@ void closing_write(json_writer *w, const conn *c);
 
 extern const ws_protocol ws_protocol_metrics; /* ws_metrics.c */
 extern const ws_protocol ws_protocol_events;  /* ws_events.c */
+extern const ws_protocol ws_protocol_query;   /* ws_query.c */
 
 /* What people are told of it: its name, or the endpoint's path. */
 static inline const char *ws_protocol_called(const ws_protocol *p)

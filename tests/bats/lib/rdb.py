@@ -225,7 +225,7 @@ class Session:
         message = json.loads(text)
         assert isinstance(message, dict) and isinstance(message.get("type"), str), message
         if message["type"] == "system":
-            self.system.append(message["payload"])
+            self.system.append(message.get("payload", message))
         return message
 
     async def recv(self, timeout=LIMIT):
