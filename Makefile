@@ -166,12 +166,12 @@ check: $B/rustydb $(UNIT_BIN)
 check-all:
 	@tests/run --all
 
-# Fuzz targets: all of libcore built by clang with libFuzzer and the sanitizers.
+# Fuzz targets: everything built by clang with libFuzzer and the sanitizers; each target takes what it
+# needs from the archive.
 FUZZ_FLAGS := $(CSTD) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
-FUZZ_LIB_SRC := $(filter libcore/%,$(LIB_SRC))
-FUZZ_LIB_OBJ := $(FUZZ_LIB_SRC:%.c=build/fuzz/obj/%.o)
+FUZZ_LIB_OBJ := $(LIB_SRC:%.c=build/fuzz/obj/%.o)
 
 build/fuzz/obj/%.o: %.c build/packages.mk
 	@mkdir -p $(@D)

@@ -6,6 +6,7 @@
 #include "daemon/params.h"
 #include "daemon/ws.h"
 #include "daemon/ws_requests.h"
+#include "feed/position.h"
 #include "json/read.h"
 
 #include <stdio.h>
@@ -52,23 +53,13 @@ static bool read_names(json_t *list_of, const char *where, const char *what, con
     return true;
 }
 
-/* N, or "LOG_ID:N". */
-static bool read_since(json_t *since, const char *where, sub_request *s, char *log_id, size_t room,
-                       error *e)
+static bool read_since(json_t *since, const char *where, sub_request *s, char *log_id, error *e)
 {
-    const char *text = json_string_value(since), *colon = text ? strrchr(text, ':') : NULL;
-    char *end = NULL;
-    if (json_is_integer(since)) {
-        s->since = json_integer_value(since);
-    } else if (colon && (size_t)(colon - text) < room && colon[1] >= '0' && colon[1] <= '9') {
-        memcpy(log_id, text, (size_t)(colon - text));
-        log_id[colon - text] = '\0';
-        s->log_id = log_id;
-        s->since = strtoll(colon + 1, &end, 10);
-    }
-    if ((!json_is_integer(since) && (!end || *end)) || s->since < 0)
-        return error_set(e, ERR_INVALID_MESSAGE, "%s.since is neither an lsn nor \"LOG_ID:LSN\"",
-                         where);
+    position at;
+    if (!position_read(since, where, log_id, &at, e))
+        return false;
+    s->since = at.lsn;
+    s->log_id = at.log_id;
     s->has_since = true;
     return true;
 }
@@ -100,7 +91,7 @@ static bool find_topic(const ws_protocol *p, sub_request *s, json_t *tables, err
 
 bool ws_request_subscribe(conn *c, const char *id, json_t *input, error *e)
 {
-    char log_id[64];
+    char log_id[POSITION_LOG_ID_MAX];
     const char *policy = NULL, *names[FEED_MAX_TABLES], *columns[FEED_MAX_COLUMNS];
     json_t *ops = NULL, *since = NULL, *list_of_columns = NULL, *tables = NULL;
     json_t *metric_names = NULL;
@@ -131,7 +122,7 @@ bool ws_request_subscribe(conn *c, const char *id, json_t *input, error *e)
         return false;
     if (ops && !read_ops(ops, where, &s.ops, e))
         return false;
-    if (since && !json_is_null(since) && !read_since(since, where, &s, log_id, sizeof log_id, e))
+    if (since && !json_is_null(since) && !read_since(since, where, &s, log_id, e))
         return false;
     if (policy && !sub_parse_policy(policy, &s.policy))
         return error_set(e, ERR_INVALID_MESSAGE,

@@ -1,7 +1,35 @@
 #include "feed/position.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* "LOG_ID:N" */
+static bool read_text(const char *text, char log_id[POSITION_LOG_ID_MAX], position *at)
+{
+    const char *colon = strrchr(text, ':');
+    if (!colon || colon - text >= POSITION_LOG_ID_MAX || colon[1] < '0' || colon[1] > '9')
+        return false;
+    char *end;
+    memcpy(log_id, text, (size_t)(colon - text));
+    log_id[colon - text] = '\0';
+    *at = (position){log_id, strtoll(colon + 1, &end, 10)};
+    return !*end;
+}
+
+bool position_read(json_t *since, const char *where, char log_id[POSITION_LOG_ID_MAX], position *at,
+                   error *e)
+{
+    const char *text = json_string_value(since);
+    bool ok = json_is_integer(since);
+    if (ok)
+        *at = (position){NULL, json_integer_value(since)};
+    else
+        ok = text && read_text(text, log_id, at);
+    return (ok && at->lsn >= 0) ||
+           error_set(e, ERR_INVALID_MESSAGE, "%s.since is neither an lsn nor \"LOG_ID:LSN\"",
+                     where);
+}
 
 void position_gap(error *e, int64_t from, int64_t next)
 {

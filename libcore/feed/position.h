@@ -2,7 +2,21 @@
 #ifndef FEED_POSITION_H
 #define FEED_POSITION_H
 
+#include <jansson.h>
+
 #include "engine/engine.h"
+
+enum { POSITION_LOG_ID_MAX = 64 }; /* bytes of a log's name, its NUL included */
+
+typedef struct position {
+    const char *log_id; /* NULL: of the log that there is */
+    int64_t lsn;
+} position;
+
+/* Reads what a client sends for `since`: N, or "LOG_ID:N". at->log_id is put into log_id. `where`
+ * ("payload") names the place for the message. INVALID_MESSAGE. */
+bool position_read(json_t *since, const char *where, char log_id[POSITION_LOG_ID_MAX], position *at,
+                   error *e);
 
 /* Fills e with GAP: the events from `from` on are gone, `next` is the oldest that still exists. */
 void position_gap(error *e, int64_t from, int64_t next);

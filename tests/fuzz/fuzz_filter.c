@@ -1,11 +1,13 @@
 /* Throws expressions at the filter compiler, and events at what it takes. Whatever comes in,
- * nothing but the event may be seen, and normalising twice is normalising once. */
+ * nothing but the event may be seen, and normalising twice is normalising once; and a row that
+ * matches has the value by which the index would find the filter. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "feed/equality.h"
 #include "feed/feed.h"
 #include "feed/filter.h"
 #include "feed/where.h"
@@ -39,6 +41,20 @@ static void normalising_again_changes_nothing(const char *where)
     buf_free(&twice);
 }
 
+static void matching_rows_are_found(const char *where, const value *row)
+{
+    int column;
+    buf wanted = BUF_INIT, has = BUF_INIT;
+    if (equality_find(where, &shape, &column, &wanted)) {
+        if (column < 0 || column >= shape.n_columns ||
+            !equality_key(&shape, column, &row[column], &has) || has.len != wanted.len ||
+            memcmp(has.data, wanted.data, has.len) != 0)
+            abort();
+    }
+    buf_free(&wanted);
+    buf_free(&has);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static filter_env *env;
@@ -57,8 +73,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const value row[] = {{.type = VALUE_INT, .i = 7},
                              {.type = VALUE_TEXT, .len = 4, .p = "Anna"},
                              {.type = VALUE_BLOB, .len = 1, .p = "\xff"}};
-        if (filter_match(f, row, NULL, &e) == FILTER_NO_MEMORY ||
-            filter_match(f, NULL, row, &e) == FILTER_NO_MEMORY)
+        filter_verdict r = filter_match(f, row, NULL, &e);
+        if (r == FILTER_YES)
+            matching_rows_are_found(where, row);
+        if (r == FILTER_NO_MEMORY || filter_match(f, NULL, row, &e) == FILTER_NO_MEMORY)
             abort();
         filter_free(f);
     } else if (e.code != ERR_INVALID_MESSAGE && e.code != ERR_TIMEOUT) {
