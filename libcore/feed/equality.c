@@ -191,8 +191,10 @@ static bool breaks(const char *s, token t)
 
 static bool has_breaks(const char *s)
 {
+    int depth = 0;
     for (token t; (t = token_next(s)).kind != TOKEN_END; s += t.len) {
-        if (breaks(s, t))
+        depth += t.kind == TOKEN_OPEN ? 1 : t.kind == TOKEN_CLOSE ? -1 : 0;
+        if (depth == 0 && breaks(s, t))
             return true;
     }
     return false;
