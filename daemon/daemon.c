@@ -80,6 +80,35 @@ static void on_commit(void *arg, int64_t head)
     (void)head;
     if (d->feed)
         feed_wake(d->feed);
+    if (d->live)
+        queries_wake(d->live);
+}
+
+static queries_limits live_limits(const config *cfg)
+{
+    return (queries_limits){
+        .max_queries = cfg->max_live_queries,
+        .max_rows = cfg->live_max_rows,
+        .max_result = cfg->live_max_result,
+        .max_memory = cfg->live_memory,
+        .min_interval_us = cfg->live_interval * 1000,
+    };
+}
+
+/* Half of the readers at most: the others are for those who wait for an answer. */
+static bool start_live(server *d, const config *cfg, error *e)
+{
+    const queries_config qc = {
+        .parallel = (int)cfg->readers / 2,
+        .forms = form_table(),
+        .n_forms = FORM_COUNT,
+        .limits = live_limits(cfg),
+    };
+    _Static_assert((int)FORM_COUNT <= (int)LIVE_MAX_FORMS, "every form has its place");
+    d->live = queries_start(d->engine, &qc, e);
+    if (d->live)
+        d->results = queries_as_source(d->live);
+    return d->live != NULL;
 }
 
 static void on_checkpoint(void *arg, const engine_checkpoint *c)
@@ -156,8 +185,9 @@ static bool start(process *p, const config *cfg, error *e)
     d->auth = auth_open(d->engine, d->data_dir, e);
     d->feed = d->auth ? feed_start(d->engine, &fc, e) : NULL;
     d->tables = feed_as_source(d->feed);
-    if (!d->feed || !listener_open(cfg->listen, (int)cfg->reactors, p->fds, &p->bound, d->listen,
-                                   sizeof d->listen, e))
+    if (!d->feed || !start_live(d, cfg, e) ||
+        !listener_open(cfg->listen, (int)cfg->reactors, p->fds, &p->bound, d->listen,
+                       sizeof d->listen, e))
         return false;
     if (!task_pool_start(&d->workers, 1, "import"))
         return error_set(e, ERR_INTERNAL_ERROR, "cannot start a worker thread");
@@ -244,6 +274,8 @@ static void reload(process *p)
     o->next = p->old;
     p->old = o;
     atomic_store_explicit(&p->d.cfg, fresh, memory_order_release);
+    const queries_limits limits = live_limits(fresh);
+    queries_set_limits(p->d.live, &limits);
     if (log_parse_level(fresh->log_level, &level))
         log_set_level(level);
     log_info("reload", "settings were read again");
@@ -283,6 +315,8 @@ static void stop(process *p)
         sampler_stop(d->sampler);
     if (d->feed)
         feed_stop(d->feed); /* freed when the engine commits nothing more that could wake it */
+    if (d->live)
+        queries_stop(d->live); /* likewise */
     if (d->workers.n_threads)
         task_pool_stop(&d->workers);
     for (int i = 0; i < d->n_reactors; i++)
@@ -293,6 +327,7 @@ static void stop(process *p)
     if (d->engine)
         engine_close(d->engine, daemon_config(d)->shutdown_timeout * 1000);
     feed_free(d->feed);
+    queries_free(d->live);
     while (p->old) {
         old_config *next = p->old->next;
         config_free(p->old->cfg);

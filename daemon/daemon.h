@@ -14,6 +14,7 @@
 #include "engine/engine.h"
 #include "daemon/event_gate.h"
 #include "feed/feed.h"
+#include "live/queries.h"
 
 struct reactor;
 struct sampler;
@@ -32,6 +33,8 @@ typedef struct server {
     feed *feed;
     feed_source tables;  /* the feed, for subscriptions */
     feed_source samples; /* the sampler, likewise */
+    queries *live;
+    feed_source results; /* the live queries, likewise */
     task_pool workers;   /* imports */
     struct reactor *reactors[MAX_REACTORS];
     int n_reactors;

@@ -60,10 +60,14 @@ static void render(buf *out, int form, const feed_event *ev)
     form_write(out, form, &m);
 }
 
-/* Straight from the record, without JSON in between. */
+/* Straight from the record, where there is one, without JSON in between. */
 static void render_bin(buf *out, int form, const feed_event *ev)
 {
     buf text = BUF_INIT;
+    if (!ev->rec) {
+        render(out, form, ev);
+        return;
+    }
     bin_write_record(&text, ev);
     add_frame(out, form, &text);
 }

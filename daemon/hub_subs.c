@@ -6,6 +6,7 @@
 #include "daemon/hub_initial.h"
 #include "daemon/own_topics.h"
 #include "daemon/params.h"
+#include "daemon/query_topic.h"
 #include "daemon/system_events.h"
 #include "daemon/ws.h"
 #include "json/writer.h"
@@ -303,6 +304,8 @@ bool hub_subscribe(conn *c, const sub_request *q, const char *request_id, error 
     if (q->of_metrics && (!q->topic || strcmp(q->topic, "metrics") != 0))
         return error_set(e, ERR_INVALID_MESSAGE,
                          "interval and metrics go with the topic metrics alone");
+    if (q->query)
+        return query_topic_subscribe(c, q, request_id, e);
     if (!q->topic)
         return subscribe_list(c, q, request_id, e);
     if (strncmp(q->topic, "channel:", 8) == 0)
@@ -353,9 +356,14 @@ void hub_sub_ask_again(sub *s)
         sub_cut_off(s);
 }
 
-/* Asks the log for what it has not read; its stream follows behind that. */
+/* Asks the log for what it has not read (a live query: for its present result); its stream follows
+ * behind that. */
 static void resume(sub *s)
 {
+    if (s->source == &s->c->r->d->results) {
+        query_topic_restart(s);
+        return;
+    }
     detach(s);
     s->kept->q.has_since = true;
     s->kept->q.since = s->lsn;

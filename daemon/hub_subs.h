@@ -86,8 +86,10 @@ typedef struct sub_request {
     int64_t since;
     const char *log_id;
     sub_policy policy;
-    bool initial;    /* the rows that are there first */
-    bool of_metrics; /* the next two were given */
+    const engine_stmt *query; /* a live query; NULL: none. Then there is no topic */
+    int64_t min_interval_ms;  /* 0: the default */
+    bool initial;             /* the rows that are there first */
+    bool of_metrics;          /* the next two were given */
     int64_t interval_ms;
     metric_set metrics;
 } sub_request;

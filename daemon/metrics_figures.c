@@ -184,6 +184,8 @@ void figures_read(figure_set *f, server *d, unsigned from)
         read_reactors(&f->net, d);
     if (from & FROM_ENGINE)
         read_engine(f, d);
+    if (from & FROM_LIVE)
+        queries_stats_get(d->live, &f->live);
     if (from & FROM_LATENCY)
         read_latency(f, d);
 }

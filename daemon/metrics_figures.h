@@ -12,6 +12,7 @@
 #include "daemon/latency.h"
 #include "daemon/metrics_topics.h"
 #include "engine/engine.h"
+#include "live/queries.h"
 
 struct server;
 
@@ -26,7 +27,8 @@ enum {
     FROM_ENGINE = 32,
     FROM_LATENCY = 64,
     FROM_TOPICS = 128, /* not read here: whoever asks the reactors fills `topics` */
-    FROM_ALL = 255,
+    FROM_LIVE = 256,
+    FROM_ALL = 511,
 };
 
 /* Added up over the reactors. */
@@ -53,6 +55,7 @@ typedef struct figure_set {
     net_figures net;                /* FROM_REACTORS */
     engine_stats engine;            /* FROM_ENGINE */
     int64_t feed_lag;               /* FROM_ENGINE */
+    queries_stats live;             /* FROM_LIVE */
     latency_sum messages, requests; /* FROM_LATENCY */
     topic_list topics;              /* FROM_TOPICS; owned */
 } figure_set;

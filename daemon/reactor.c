@@ -451,6 +451,7 @@ bool reactor_open(reactor *r, server *d, int index, int listen_fd, error *e)
     r->listener = feed_add_listener(d->feed, &r->box);
     if (r->listener < 0)
         return error_set(e, ERR_INTERNAL_ERROR, "the feed has too many listeners");
+    queries_add_listener(d->live, r->listener, &r->box);
     return true;
 }
 

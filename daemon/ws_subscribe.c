@@ -76,17 +76,41 @@ static bool read_metrics(json_t *names, int64_t interval_ms, const char *where, 
 }
 
 /* What an endpoint lets out, and what it does not let in. */
-static bool find_topic(const ws_protocol *p, sub_request *s, json_t *tables, error *e)
+static bool find_topic(const ws_protocol *p, sub_request *s, json_t *tables, bool query, error *e)
 {
-    if (!s->topic && !tables)
+    if (!s->topic && !tables && !query)
         s->topic = p->of_tables ? "tables:*" : p->topic;
-    if (!s->topic == !tables)
-        return error_set(e, ERR_INVALID_MESSAGE, "%s: either topic or tables is wanted", p->input);
-    if (p->of_tables && s->topic && strncmp(s->topic, "table", 5) != 0)
+    if (!query && !s->topic == !tables)
+        return error_set(e, ERR_INVALID_MESSAGE, "%s: either topic, tables or query is wanted",
+                         p->input);
+    if (p->of_tables && (query || (s->topic && strncmp(s->topic, "table", 5) != 0)))
         return error_set(e, ERR_INVALID_MESSAGE, "the topics of this endpoint are tables");
-    if (p->topic && (tables || strcmp(s->topic, p->topic) != 0))
+    if (p->topic && (tables || query || strcmp(s->topic, p->topic) != 0))
         return error_set(e, ERR_INVALID_MESSAGE, "the topic of this endpoint is %s", p->topic);
     return true;
+}
+
+/* A live query's fields. */
+typedef struct query_fields {
+    const char *sql;
+    json_t *params;
+    int64_t min_interval_ms;
+} query_fields;
+
+static bool subscribe_query(conn *c, const char *id, const query_fields *f, const sub_request *s,
+                            error *e)
+{
+    arena mem = ARENA_INIT;
+    engine_stmt stmt = {0};
+    sub_request q = *s;
+    char where[64];
+    snprintf(where, sizeof where, "%s.", c->ws->protocol->input);
+    q.query = &stmt;
+    q.min_interval_ms = f->min_interval_ms;
+    bool ok =
+        params_fill_stmt(&stmt, &mem, f->sql, f->params, where, e) && hub_subscribe(c, &q, id, e);
+    arena_free(&mem);
+    return ok;
 }
 
 bool ws_request_subscribe(conn *c, const char *id, json_t *input, error *e)
@@ -96,6 +120,7 @@ bool ws_request_subscribe(conn *c, const char *id, json_t *input, error *e)
     json_t *ops = NULL, *since = NULL, *list_of_columns = NULL, *tables = NULL;
     json_t *metric_names = NULL;
     int64_t interval_ms = 0;
+    query_fields query = {0};
     sub_request s = {0};
     const char *where = c->ws->protocol->input;
     const json_field fields[] = {
@@ -108,12 +133,18 @@ bool ws_request_subscribe(conn *c, const char *id, json_t *input, error *e)
         {"policy", FIELD_STR, false, &policy, 0, 0},
         {"initial", FIELD_BOOL, false, &s.initial, 0, 0},
         {"metrics", FIELD_ARRAY, false, &metric_names, 0, 0},
+        {"query", FIELD_STR, false, &query.sql, 0, 0},
+        {"params", FIELD_ANY, false, &query.params, 0, 0},
+        {"min_interval", FIELD_INT, false, &query.min_interval_ms, 1, LIVE_MAX_INTERVAL_MS},
         {"interval", FIELD_INT, false, &interval_ms, METRICS_INTERVAL_MIN_MS,
          METRICS_INTERVAL_MAX_MS},
     };
     if (!ws_request_read(c, input, fields, JSON_FIELDS(fields), e))
         return false;
-    if (!find_topic(c->ws->protocol, &s, tables, e))
+    if (!query.sql && (query.params || query.min_interval_ms))
+        return error_set(e, ERR_INVALID_MESSAGE, "%s: params and min_interval go with query",
+                         where);
+    if (!find_topic(c->ws->protocol, &s, tables, query.sql != NULL, e))
         return false;
     s.tables = names;
     s.columns = columns;
@@ -129,7 +160,7 @@ bool ws_request_subscribe(conn *c, const char *id, json_t *input, error *e)
                          "%s.policy is not \"disconnect\", \"drop_oldest\" or \"replay\"", where);
     if (!read_metrics(metric_names, interval_ms, where, &s, e))
         return false;
-    return hub_subscribe(c, &s, id, e);
+    return query.sql ? subscribe_query(c, id, &query, &s, e) : hub_subscribe(c, &s, id, e);
 }
 
 bool ws_request_unsubscribe(conn *c, const char *id, json_t *input, error *e)

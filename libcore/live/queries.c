@@ -280,19 +280,21 @@ void queries_wake(queries *f)
         mailbox_post(&f->box, &f->wake_mail.link);
 }
 
-int queries_add_listener(queries *f, mailbox *box)
+void queries_add_listener(queries *f, int listener, mailbox *box)
 {
     pthread_mutex_lock(&f->lock);
-    int n = f->n_listeners < FEED_MAX_LISTENERS ? f->n_listeners++ : -1;
-    if (n >= 0)
-        f->listeners[n] = box;
+    f->listeners[listener] = box;
     pthread_mutex_unlock(&f->lock);
-    return n;
 }
 
-typedef struct sub_key {
-    uint64_t listener, number; /* no padding: the bytes are the key */
-} sub_key;
+bool queries_hash(const engine_stmt *stmt, const char *identity, char out[LIVE_HASH + 1])
+{
+    lq_ask *a = lq_ask_new(stmt, identity);
+    if (a)
+        memcpy(out, a->hash, LIVE_HASH + 1);
+    lq_ask_free(a);
+    return a != NULL;
+}
 
 static lq_sub *sub_from(const query_request *r)
 {
@@ -309,8 +311,6 @@ static lq_sub *sub_from(const query_request *r)
     s->answer = lq_msg_new(FEED_REFUSED, s);
     s->ask = lq_ask_new(r->stmt, r->identity);
     if (s->answer && s->ask)
-        s->answer->table = mem_strndup(s->ask->hash, LIVE_HASH);
-    if (s->answer && s->answer->table)
         return s;
     lq_sub_free(s);
     return NULL;
@@ -330,7 +330,7 @@ bool queries_subscribe(queries *f, const query_request *r)
     lq_sub *s = sub_from(r);
     if (!s)
         return false;
-    sub_key key = {(uint64_t)r->listener, r->sub};
+    const lq_sub_key key = {(uint64_t)r->listener, r->sub};
     pthread_mutex_lock(&f->lock);
     bool known = map_put(&f->subs, (const char *)&key, sizeof key, s, NULL);
     if (known)
@@ -345,10 +345,44 @@ bool queries_subscribe(queries *f, const query_request *r)
 
 void queries_unsubscribe(queries *f, int listener, uint64_t number)
 {
-    sub_key key = {(uint64_t)listener, number};
+    const lq_sub_key key = {(uint64_t)listener, number};
     pthread_mutex_lock(&f->lock);
     lq_sub *s = map_take(&f->subs, (const char *)&key, sizeof key);
     bool post = s && ask(s, LQ_ASK_UNSUBSCRIBE);
+    pthread_mutex_unlock(&f->lock);
+    if (post)
+        mailbox_post(&f->box, &s->mail.link);
+}
+
+bool queries_restart(queries *f, int listener, uint64_t number)
+{
+    const lq_sub_key key = {(uint64_t)listener, number};
+    feed_msg *m = lq_msg_new(FEED_ENDED, NULL); /* unless it can be answered */
+    if (!m)
+        return false;
+    m->sub = number;
+    pthread_mutex_lock(&f->lock);
+    lq_sub *s = map_get(&f->subs, (const char *)&key, sizeof key);
+    bool wants = s && !s->next;
+    if (wants)
+        s->next = m;
+    bool post = wants && s->unread == 0 && ask(s, LQ_ASK_RESTART);
+    pthread_mutex_unlock(&f->lock);
+    if (!wants)
+        feed_msg_free(m);
+    if (post)
+        mailbox_post(&f->box, &s->mail.link);
+    return true;
+}
+
+void queries_ack(queries *f, int listener, uint64_t number, size_t bytes)
+{
+    const lq_sub_key key = {(uint64_t)listener, number};
+    pthread_mutex_lock(&f->lock);
+    lq_sub *s = map_get(&f->subs, (const char *)&key, sizeof key);
+    if (s)
+        s->unread -= bytes < s->unread ? bytes : s->unread;
+    bool post = s && s->next && s->unread == 0 && ask(s, LQ_ASK_RESTART);
     pthread_mutex_unlock(&f->lock);
     if (post)
         mailbox_post(&f->box, &s->mail.link);
@@ -361,10 +395,7 @@ static void source_unsubscribe(void *self, int listener, uint64_t sub)
 
 static void source_ack(void *self, int listener, uint64_t sub, size_t bytes)
 {
-    (void)self;
-    (void)listener;
-    (void)sub;
-    (void)bytes;
+    queries_ack(self, listener, sub, bytes);
 }
 
 feed_source queries_as_source(queries *f)

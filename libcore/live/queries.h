@@ -11,10 +11,10 @@
  * a query share its runs and results.
  *
  * Listeners, their mailboxes and the messages are the feed's (feed/feed.h), so that the receiver
- * need not tell the two apart: FEED_SUBSCRIBED once the query has run (`table` is its hash, the
- * topic behind "query:"), FEED_REPLAY with the present result for that subscription alone,
- * FEED_LIVE, FEED_FRAMES for the stream, FEED_ENDED. `stream` has LIVE_STREAM set in all of them.
- * There is no window to acknowledge: a result is made once and shared, however many read it slowly.
+ * need not tell the two apart: FEED_SUBSCRIBED once the query has run, FEED_REPLAY with the present
+ * result for that subscription alone, FEED_LIVE, FEED_FRAMES for the stream, FEED_ENDED. `stream`
+ * has LIVE_STREAM set in all of them. A result is made once and shared, however many read it
+ * slowly, so there is no window.
  *
  * One thread does all of it but running the statements. It sleeps while nothing is subscribed, and
  * a commit then costs one look at a flag. */
@@ -67,8 +67,12 @@ void queries_stop(queries *q);
 /* After queries_stop, once the engine is closed. NULL is fine. */
 void queries_free(queries *q);
 
-/* As feed_add_listener. */
-int queries_add_listener(queries *q, mailbox *box);
+/* A listener has the number that feed_add_listener gave it. Its mailbox must outlive the live
+ * queries. Any thread. */
+void queries_add_listener(queries *q, int listener, mailbox *box);
+
+/* The name of a query in topics: "query:" and this. False when memory is out. Any thread. */
+bool queries_hash(const engine_stmt *stmt, const char *identity, char out[LIVE_HASH + 1]);
 
 typedef struct query_request {
     int listener;
@@ -87,7 +91,14 @@ bool queries_subscribe(queries *q, const query_request *r);
 /* Afterwards at most messages already posted arrive for it. Any thread. */
 void queries_unsubscribe(queries *q, int listener, uint64_t sub);
 
-/* For listeners: as feed_as_source. Acknowledging does nothing. */
+/* The subscription missed messages of its stream: it is answered anew, from FEED_SUBSCRIBED on,
+ * with a result that takes the place of all it had; but not before it has acknowledged all the
+ * bytes of FEED_REPLAY it was sent, so that a slow reader has one result under way. False when
+ * memory is out. Any thread. */
+bool queries_restart(queries *q, int listener, uint64_t sub);
+/* `bytes` of FEED_REPLAY were written to the socket. Any thread. */
+void queries_ack(queries *q, int listener, uint64_t sub, size_t bytes);
+/* As feed_as_source. */
 feed_source queries_as_source(queries *q);
 
 /* What it has done since it started; a snapshot, any thread. */

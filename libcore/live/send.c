@@ -200,10 +200,13 @@ static bool out_post(queries *f, outbox *o)
         feed_msg *m = list_entry(it, feed_msg, link);
         int listener = m->tag;
         m->tag = FEED_TAG;
-        if (o->failed)
+        if (o->failed) {
             feed_msg_free(m);
-        else
-            lq_post(f, listener, m);
+            continue;
+        }
+        if (m->kind == FEED_REPLAY)
+            lq_sub_sent(f, listener, m);
+        lq_post(f, listener, m);
     }
     return !o->failed;
 }

@@ -126,13 +126,20 @@ typedef enum lq_sub_state {
     LQ_SUB_OVER,    /* ended; freed when its last request has come out of the mailbox */
 } lq_sub_state;
 
-enum { LQ_ASK_SUBSCRIBE = 1, LQ_ASK_UNSUBSCRIBE = 2 };
+enum { LQ_ASK_SUBSCRIBE = 1, LQ_ASK_UNSUBSCRIBE = 2, LQ_ASK_RESTART = 4 };
+
+/* No padding: the bytes are the key. */
+typedef struct lq_sub_key {
+    uint64_t listener, number;
+} lq_sub_key;
 
 typedef struct lq_sub {
     lq_mail mail;
     /* under queries->lock */
     bool queued;    /* mail is linked */
     unsigned asked; /* LQ_ASK_* since it was last taken */
+    size_t unread;  /* bytes of FEED_REPLAY that are not acknowledged */
+    feed_msg *next; /* to answer with after a restart; with it, unread must be 0 to ask for one */
     /* set by queries_subscribe */
     int listener, form;
     uint64_t number;
@@ -181,7 +188,6 @@ struct queries {
     pthread_mutex_t lock; /* guards subs, listeners, and the marked fields of every subscription */
     map subs;             /* listener and number -> lq_sub; what is here may be asked about */
     mailbox *listeners[FEED_MAX_LISTENERS];
-    int n_listeners;
 
     log_reader *reader;
     char log_id[40];
@@ -233,6 +239,8 @@ void lq_sub_on_mail(queries *f, lq_sub *s);
 void lq_admit_all(queries *f);
 /* The one place where a subscription changes its state. */
 void lq_sub_move(lq_sub *s, lq_sub_state to);
+/* A FEED_REPLAY is about to be posted. */
+void lq_sub_sent(queries *f, int listener, const feed_msg *m);
 /* Lets go of a subscription that is not to hear anything more. */
 void lq_sub_forget(queries *f, lq_sub *s);
 void lq_sub_free(lq_sub *s);

@@ -7,6 +7,7 @@ void lq_sub_free(lq_sub *s)
 {
     lq_ask_free(s->ask);
     feed_msg_free(s->answer);
+    feed_msg_free(s->next);
     lq_result_unref(s->base);
     mem_free(s);
 }
@@ -59,9 +60,7 @@ void lq_sub_move(lq_sub *s, lq_sub_state to)
 /* It stays while its mail is under way (a request may have been posted this moment). */
 void lq_sub_forget(queries *f, lq_sub *s)
 {
-    struct {
-        uint64_t listener, number;
-    } key = {(uint64_t)s->listener, s->number};
+    const lq_sub_key key = {(uint64_t)s->listener, s->number};
     lq_query *q = s->query;
     lq_stream *st = s->stream;
     lq_sub_move(s, LQ_SUB_OVER);
@@ -84,8 +83,44 @@ void lq_sub_forget(queries *f, lq_sub *s)
         lq_query_update(f, q);
 }
 
+void lq_sub_sent(queries *f, int listener, const feed_msg *m)
+{
+    const lq_sub_key key = {(uint64_t)listener, m->sub};
+    pthread_mutex_lock(&f->lock);
+    lq_sub *s = map_get(&f->subs, (const char *)&key, sizeof key);
+    if (s)
+        s->unread += m->frames->len;
+    pthread_mutex_unlock(&f->lock);
+}
+
 /* ---- admission --------------------------------------------------------------------------------
  */
+
+/* Any result will do that holds what was committed by now. */
+static void wait_for_result(queries *f, lq_sub *s)
+{
+    lq_query *q = s->query;
+    s->need_lsn = q->done ? q->touched : f->at;
+    s->need_run = q->rerun ? q->runs + 1 : 0;
+    lq_sub_move(s, LQ_SUB_WAITING);
+    if (lq_query_serves(q, s))
+        q->to_send = true;
+    lq_query_update(f, q);
+}
+
+/* Leaves its stream and begins again; it keeps its query. */
+static void restart(queries *f, lq_sub *s)
+{
+    lq_stream *st = s->stream;
+    pthread_mutex_lock(&f->lock);
+    s->answer = s->next;
+    s->next = NULL;
+    pthread_mutex_unlock(&f->lock);
+    lq_sub_move(s, LQ_SUB_NEW);
+    s->stream = NULL;
+    lq_stream_leave(st);
+    wait_for_result(f, s);
+}
 
 static bool admit(queries *f, lq_sub *s, error *e)
 {
@@ -98,12 +133,7 @@ static bool admit(queries *f, lq_sub *s, error *e)
     q->subs++;
     lq_count(&f->n_subs, 1);
     s->interval_us = lq_interval(s->interval_us, atomic_load(&f->min_interval_us));
-    s->need_lsn = q->done ? q->touched : f->at;
-    s->need_run = q->rerun ? q->runs + 1 : 0;
-    lq_sub_move(s, LQ_SUB_WAITING);
-    if (lq_query_serves(q, s))
-        q->to_send = true;
-    lq_query_update(f, q);
+    wait_for_result(f, s);
     return true;
 }
 
@@ -159,4 +189,6 @@ void lq_sub_on_mail(queries *f, lq_sub *s)
         lq_sub_forget(f, s);
     else if (asked & LQ_ASK_SUBSCRIBE)
         list_append(&f->arrivals, &s->link);
+    else if (asked & LQ_ASK_RESTART && s->stream)
+        restart(f, s);
 }

@@ -377,6 +377,44 @@ static void late_joiners_miss_and_repeat_nothing(void **state)
     close_world(w);
 }
 
+/* A subscription that has fallen behind begins again, one result at a time. */
+static void beginning_again(void **state)
+{
+    (void)state;
+    world *w = open_world(0);
+    const char *sql = "SELECT x FROM t ORDER BY x";
+    fx_ok(&w->x, "CREATE TABLE t(x)");
+    view *v = viewed(w, 1, sql), *other = viewed(w, 2, sql);
+    for (int i = 1; i < 6; i++) {
+        w->w.no_acks = i % 2 == 1;
+        fx_sqlf(&w->x, "INSERT INTO t VALUES(%d)", i);
+        v->live = false; /* what comes now is missed */
+        v->restarting = true;
+        assert_true(queries_restart(w->w.q, w->w.id, 1));
+        watcher_until(&w->w, other->diffs == i);
+        if (i % 2 == 0) { /* what it was sent before is not read yet */
+            usleep(20000);
+            watcher_pump(&w->w, 0);
+            assert_int_equal(v->results, i);
+            queries_ack(w->w.q, w->w.id, 1, v->unread - 1);
+            queries_ack(w->w.q, w->w.id, 1, 1);
+            v->unread = 0;
+        }
+        watcher_until(&w->w, v->live);
+        assert_int_equal(v->results, i + 1);
+        expect_present(w, v, sql);
+    }
+    fx_ok(&w->x, "DELETE FROM t");
+    expect_present(w, v, sql);
+    v->live = false;
+    queries_restart(w->w.q, w->w.id, 1);
+    fx_ok(&w->x, "DROP TABLE t"); /* before or after it: it ends */
+    watcher_until(&w->w, v->ended && other->ended);
+    assert_false(v->refused);
+    assert_true(queries_restart(w->w.q, w->w.id, 1)); /* too late; nothing comes of it */
+    close_world(w);
+}
+
 /* ---- a random writer --------------------------------------------------------------------------
  */
 
@@ -635,6 +673,7 @@ int main(void)
         cmocka_unit_test(quick_writes_are_told_together),
         cmocka_unit_test(a_slow_stream_takes_what_a_quick_one_has_found),
         cmocka_unit_test(late_joiners_miss_and_repeat_nothing),
+        cmocka_unit_test(beginning_again),
         cmocka_unit_test(random_writes),
         cmocka_unit_test(a_changed_schema),
         cmocka_unit_test(what_is_no_live_query),

@@ -511,6 +511,7 @@ static void subscribing_without_memory_is_refused(void **state)
     engine_stmt stmt = {.sql = "SELECT ?", .n_params = 1, .params = &one};
     query_request r = {.listener = w->id, .sub = 1, .stmt = &stmt, .identity = "root"};
     unsigned long nth = 1;
+    assert_true(queries_hash(&stmt, "root", w->views[1].hash));
     for (bool taken = false; !taken; nth++) {
         mem_fail_nth(nth);
         taken = queries_subscribe(w->q, &r);
