@@ -121,6 +121,10 @@ static void write_ddl(buf *out, const log_record *rec, bin_text topic, bin_opt_t
 
 void bin_write_record(buf *out, const feed_event *ev)
 {
+    if (!ev->rec) {
+        bin_write_message(out, &(form_message){"event", ev->json, ev->len});
+        return;
+    }
     buf topic = BUF_INIT;
     buf_adds(&topic, "table:");
     buf_adds(&topic, ev->rec->shape->table);
@@ -133,6 +137,32 @@ void bin_write_record(buf *out, const feed_event *ev)
     else
         write_change(out, ev, topic_text, filter);
     buf_free(&topic);
+}
+
+void bin_write_initial(buf *out, const char *topic, const char *filter, const char *const *names,
+                       const value *row, int n)
+{
+    arena mem = ARENA_INIT;
+    lists l;
+    if (!make_lists(&l, &mem, (size_t)n)) {
+        out->failed = true;
+        return;
+    }
+    for (int i = 0; i < n; i++)
+        l.names[i] = bin_str(names[i]);
+    const bin_message m = {
+        .type = BIN_EVENT,
+        .form = BIN_EVENT_INITIAL,
+        .initial =
+            {
+                .topic = bin_str(topic),
+                .filter = bin_opt_str(*filter ? filter : NULL),
+                .columns = {(size_t)n, l.names},
+                .row = fill_row(l.row, row, (size_t)n).values,
+            },
+    };
+    bin_message_put(out, &m);
+    arena_free(&mem);
 }
 
 /* ---- what is JSON in the other forms -----------------------------------------------------------
@@ -244,6 +274,28 @@ static void write_channel_message(buf *out, const json_t *o)
     arena_free(&mem);
 }
 
+static void write_initial_end(buf *out, const json_t *o)
+{
+    const bin_message m = {
+        .type = BIN_EVENT,
+        .form = BIN_EVENT_INITIAL_END,
+        .initial_end =
+            {
+                .topic = text_or_empty(member_text(o, "topic")),
+                .subscription_id = text_or_empty(member_text(o, "subscription_id")),
+                .lsn = member_uint(o, "lsn").v,
+                .rows = member_uint(o, "rows").v,
+            },
+    };
+    bin_message_put(out, &m);
+}
+
+static bool is_system_event(const form_message *f, const json_t *o, const char *event)
+{
+    const char *name = json_string_value(json_object_get(o, "event"));
+    return strcmp(f->type, "system") == 0 && name && strcmp(name, event) == 0;
+}
+
 void bin_write_message(buf *out, const form_message *f)
 {
     error e;
@@ -255,6 +307,8 @@ void bin_write_message(buf *out, const form_message *f)
     else if (strcmp(f->type, "event") == 0 && json_object_get(o, "message") &&
              json_object_get(o, "sent_at"))
         write_channel_message(out, o);
+    else if (is_system_event(f, o, "initial_end"))
+        write_initial_end(out, o);
     else
         write_notice(out, f, o);
     json_decref(o);

@@ -10,8 +10,12 @@
 /* Text and blobs stay borrowed. Any thread. */
 bin_value bin_value_of(const value *v);
 
-/* A record of the change log. Feed thread. */
+/* An event of the feed: a record of the change log, or what another source has as JSON. Its thread.
+ */
 void bin_write_record(buf *out, const feed_event *ev);
+/* A row that is there when a subscription begins; filter "": none. Any thread. */
+void bin_write_initial(buf *out, const char *topic, const char *filter, const char *const *names,
+                       const value *row, int n);
 /* What is JSON in the other forms. Any thread. */
 void bin_write_message(buf *out, const form_message *m);
 

@@ -2,6 +2,8 @@
 #include "daemon/bin_event.h"
 #include "wire/ws_frame.h"
 
+#include <string.h>
+
 enum { WINDOW_BITS = 15 };
 
 typedef struct form_writer {
@@ -48,6 +50,45 @@ void form_write(buf *out, int form, const form_message *m)
     buf text = BUF_INIT;
     writers[form % WS_FORMS].write(&text, m);
     add_frame(out, form, &text);
+}
+
+static void initial_json(buf *json, const char *topic, const char *filter, const char *const *names,
+                         const value *row, int n)
+{
+    json_writer w;
+    jw_init(&w, json);
+    jw_begin_object(&w);
+    jw_key(&w, "topic");
+    jw_str(&w, topic);
+    if (*filter) {
+        jw_key(&w, "filter");
+        jw_str(&w, filter);
+    }
+    jw_key(&w, "op");
+    jw_str(&w, "initial");
+    jw_key(&w, "row");
+    jw_begin_object(&w);
+    for (int i = 0; i < n; i++) {
+        jw_keyn(&w, names[i], strlen(names[i]));
+        value_write_json(&w, &row[i]);
+    }
+    jw_end_object(&w);
+    jw_end_object(&w);
+}
+
+void form_write_initial(buf *out, int form, const char *topic, const char *filter,
+                        const char *const *names, const value *row, int n)
+{
+    buf text = BUF_INIT;
+    if (form % WS_FORMS == FORM_BIN) {
+        bin_write_initial(&text, topic, filter, names, row, n);
+        add_frame(out, form, &text);
+        return;
+    }
+    initial_json(&text, topic, filter, names, row, n);
+    form_write(out, form, &(form_message){"event", text.data, text.len});
+    out->failed |= text.failed;
+    buf_free(&text);
 }
 
 static void render(buf *out, int form, const feed_event *ev)

@@ -37,6 +37,10 @@ typedef struct form_message {
  * in out->failed. Any thread. */
 void form_write(buf *out, int form, const form_message *m);
 
+/* A row that is there when a subscription begins, as a frame likewise; filter "": none. */
+void form_write_initial(buf *out, int form, const char *topic, const char *filter,
+                        const char *const *names, const value *row, int n);
+
 /* FORM_COUNT entries, for the feed. */
 const feed_form *form_table(void);
 

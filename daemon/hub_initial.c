@@ -47,31 +47,12 @@ static void columns(run *r, const engine_column *cols, int n)
 static void row(run *r, const value *values, int n)
 {
     const initial_rows *rows = r->state;
-    json_writer w;
     buf topic = BUF_INIT;
     buf_addf(&topic, "table:%s", buf_cstr(&r->job.origin.tables));
-    jw_init(&w, &r->out);
-    jw_begin_object(&w);
-    jw_key(&w, "topic");
-    jw_str(&w, buf_cstr(&topic));
-    if (*rows->filter) {
-        jw_key(&w, "filter");
-        jw_str(&w, rows->filter);
-    }
-    jw_key(&w, "op");
-    jw_str(&w, "initial");
-    jw_key(&w, "row");
-    jw_begin_object(&w);
-    for (int i = 0; i < n && i < rows->n; i++) {
-        jw_keyn(&w, rows->names[i], strlen(rows->names[i]));
-        value_write_json(&w, &values[i]);
-    }
-    jw_end_object(&w);
-    jw_end_object(&w);
-    form_write(&r->wire, rows->form,
-               &(form_message){.type = "event", .json = r->out.data, .len = r->out.len});
+    if (!r->out.failed)
+        form_write_initial(&r->wire, rows->form, buf_cstr(&topic), rows->filter, rows->names,
+                           values, n < rows->n ? n : rows->n);
     r->wire.failed |= r->out.failed || topic.failed;
-    buf_clear(&r->out);
     buf_free(&topic);
 }
 

@@ -214,6 +214,7 @@ static bool read_options(const request *q, sub_request *s, error *e)
     if (b->since.is && b->since.v > INT64_MAX)
         return error_set(e, ERR_INVALID_MESSAGE, "since is beyond any position");
     s->has_since = b->since.is;
+    s->initial = b->initial;
     s->since = (int64_t)b->since.v;
     for (size_t i = 0; i < BIN_OPS; i++)
         s->ops |= b->ops.set & 1u << i ? 1u << ops[i] : 0;

@@ -54,7 +54,8 @@ static const bin_field published[] = {FIELD(published, delivered)};
 static const bin_field end_txn[] = {FIELD(end_txn, transaction)};
 #define SUBSCRIBE_OPTIONS                                                                          \
     FIELD(subscribe, ops), FIELD(subscribe, where), FIELD(subscribe, columns),                     \
-        FIELD(subscribe, since), FIELD(subscribe, log_id), FIELD(subscribe, policy)
+        FIELD(subscribe, since), FIELD(subscribe, log_id), FIELD(subscribe, policy),               \
+        FIELD(subscribe, initial)
 static const bin_field subscribe[] = {FIELD(subscribe, topic), SUBSCRIBE_OPTIONS};
 static const bin_field subscribe_tables[] = {FIELD(subscribe, tables), SUBSCRIBE_OPTIONS};
 static const bin_field welcome[] = {
@@ -84,6 +85,18 @@ static const bin_field message[] = {
 static const bin_field notice[] = {FIELD(notice, kind), FIELD(notice, topic),
                                    FIELD(notice, payload)};
 static const bin_field closing[] = {FIELD(closing, code), FIELD(closing, reason)};
+static const bin_field initial[] = {
+    FIELD(initial, topic),
+    FIELD(initial, filter),
+    FIELD(initial, columns),
+    FIELD(initial, row),
+};
+static const bin_field initial_end[] = {
+    FIELD(initial_end, topic),
+    FIELD(initial_end, subscription_id),
+    FIELD(initial_end, lsn),
+    FIELD(initial_end, rows),
+};
 static const bin_field problem[] = {
     FIELD(problem, code),      FIELD(problem, message), FIELD(problem, hint),
     FIELD(problem, position),  FIELD(problem, oldest),  FIELD(problem, subscription_id),
@@ -120,9 +133,14 @@ static const bin_layout subscribe_forms[] = {
 };
 static const bin_layout unsubscribe_forms[] = {FORM("Unsubscribe", subscription)};
 static const bin_layout event_forms[] = {
-    [BIN_EVENT_WELCOME] = FORM("Welcome", welcome), [BIN_EVENT_CHANGE] = FORM("Change", change),
-    [BIN_EVENT_TABLE] = FORM("Table", table),       [BIN_EVENT_MESSAGE] = FORM("Message", message),
-    [BIN_EVENT_NOTICE] = FORM("Notice", notice),    [BIN_EVENT_CLOSING] = FORM("Closing", closing),
+    [BIN_EVENT_WELCOME] = FORM("Welcome", welcome),
+    [BIN_EVENT_CHANGE] = FORM("Change", change),
+    [BIN_EVENT_TABLE] = FORM("Table", table),
+    [BIN_EVENT_MESSAGE] = FORM("Message", message),
+    [BIN_EVENT_NOTICE] = FORM("Notice", notice),
+    [BIN_EVENT_CLOSING] = FORM("Closing", closing),
+    [BIN_EVENT_INITIAL] = FORM("Initial", initial),
+    [BIN_EVENT_INITIAL_END] = FORM("InitialEnd", initial_end),
 };
 static const bin_layout error_forms[] = {FORM("Error", problem)};
 

@@ -255,6 +255,7 @@ typedef struct bin_subscribe {
     bin_opt_uint since;  /* events with an lsn above it */
     bin_opt_text log_id; /* the log that `since` is of, to be sure */
     bin_opt_policy policy;
+    bool initial; /* first the rows that are there */
 } bin_subscribe;
 
 /* Event: what comes without having been asked for by this message; its id is empty. */
@@ -265,6 +266,8 @@ typedef enum bin_event_form {
     BIN_EVENT_MESSAGE,
     BIN_EVENT_NOTICE,
     BIN_EVENT_CLOSING,
+    BIN_EVENT_INITIAL,
+    BIN_EVENT_INITIAL_END,
     BIN_EVENT_FORMS
 } bin_event_form;
 
@@ -320,6 +323,20 @@ typedef struct bin_closing {
     bin_text reason;
 } bin_closing;
 
+typedef struct bin_initial { /* a row that is there when a subscription begins */
+    bin_text topic;
+    bin_opt_text filter;
+    bin_texts columns;
+    bin_values row;
+} bin_initial;
+
+typedef struct bin_initial_end { /* all rows of the table have come */
+    bin_text topic;
+    bin_text subscription_id;
+    uint64_t lsn; /* changes above it follow */
+    uint64_t rows;
+} bin_initial_end;
+
 typedef struct bin_problem { /* Error */
     bin_text code;           /* a name of errors.def */
     bin_text message;
@@ -359,6 +376,8 @@ typedef struct bin_message {
         bin_channel_message message;
         bin_notice notice;
         bin_closing closing;
+        bin_initial initial;
+        bin_initial_end initial_end;
         bin_problem problem;
     };
 } bin_message;

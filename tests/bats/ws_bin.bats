@@ -95,6 +95,16 @@ load helper
   case_of ws_bin filters
 }
 
+@test "bin: a subscription that begins with the rows that are there" {
+  start_daemon
+  case_of ws_bin initial
+}
+
+@test "bin: topics of the daemon itself come as notices" {
+  start_daemon
+  case_of ws_bin own_topics
+}
+
 @test "bin: several tables in one stream, updates by their columns" {
   start_daemon
   case_of ws_bin several

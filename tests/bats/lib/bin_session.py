@@ -47,7 +47,7 @@ def statement(sql, given=None, transaction=None, timeout_ms=None, max_rows=None)
 
 def topic(name, **more):
     payload = {"topic": name, "ops": [], "columns": []}
-    payload.update(where=None, since=None, log_id=None, policy=None)
+    payload.update(where=None, since=None, log_id=None, policy=None, initial=False)
     payload.update(more)
     return {"Topic": payload}
 

@@ -30,6 +30,7 @@ SUBSCRIBE = {
     "since": Option(U64),
     "log_id": Option(STRING),
     "policy": Option(POLICY),
+    "initial": BOOL,
 }
 ENDED = Struct(transaction=STRING, lsn=U64)
 
@@ -108,6 +109,10 @@ PAYLOADS = {
         ),
         Notice=Struct(kind=STRING, topic=Option(STRING), payload=STRING),
         Closing=Struct(code=U16, reason=STRING),
+        Initial=Struct(
+            topic=STRING, filter=Option(STRING), columns=Vec(STRING), row=Vec(VALUE)
+        ),
+        InitialEnd=Struct(topic=STRING, subscription_id=STRING, lsn=U64, rows=U64),
     ),
     "Error": Struct(
         code=STRING,

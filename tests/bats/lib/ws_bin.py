@@ -383,6 +383,38 @@ async def filters():
     await s.quiet()
 
 
+async def initial():
+    """The rows that are there, the end of them, and then every change from just there on."""
+    sql("CREATE TABLE t (id INTEGER PRIMARY KEY, x)", "INSERT INTO t VALUES (1, 2.5), (2, NULL), (3, x'ff')")
+    s = await connect()
+    sub = await s.subscribe("table:t", where="id < 3", initial=True)
+    for expected in ({"id": 1, "x": 2.5}, {"id": 2, "x": None}):
+        e = await s.event("Initial")
+        assert e["topic"] == "table:t" and e["filter"] == sub["filter"], e
+        assert row(e) == expected, e
+    end = await s.event("InitialEnd")
+    assert end["rows"] == 2 and end["subscription_id"] == sub["subscription_id"], end
+    assert end["topic"] == "table:t" and end["lsn"] == rdb.head(), end
+    sql("UPDATE t SET x = 7 WHERE id = 1")
+    e = await s.event("Change")
+    assert e["lsn"] == end["lsn"] + 1 and row(e) == {"id": 1, "x": 7}, e
+    await s.refused("Subscribe", topic("table:t", initial=True, since=0), "INVALID_MESSAGE")
+
+
+async def own_topics():
+    """What is a JSON object in every protocol comes as a Notice."""
+    s = await connect()
+    await s.subscribe("queries")
+    await s.query("SELECT 4711")
+    while True:
+        e = s.kept.pop(0) if s.kept else await s.recv()
+        notice = e["payload"]["Notice"]
+        assert notice["kind"] == "event" and notice["topic"] == "queries", notice
+        if "4711" in notice["payload"]:
+            break
+    assert isinstance(json.loads(notice["payload"]), dict)
+
+
 async def several():
     """Tables in one stream, all tables, and updates by their columns."""
     sql("CREATE TABLE t (id INTEGER PRIMARY KEY, a, b)", "CREATE TABLE u (id INTEGER PRIMARY KEY)")

@@ -164,6 +164,7 @@ pub struct Options {
     pub since: Option<u64>,
     pub log_id: Option<String>,
     pub policy: Option<Policy>,
+    pub initial: bool,
 }
 
 /// A struct inside is the same bytes as its fields one after the other.
@@ -238,6 +239,18 @@ pub enum Event {
     Closing {
         code: u16,
         reason: String,
+    },
+    Initial {
+        topic: String,
+        filter: Option<String>,
+        columns: Vec<String>,
+        row: Vec<Value>,
+    },
+    InitialEnd {
+        topic: String,
+        subscription_id: String,
+        lsn: u64,
+        rows: u64,
     },
 }
 

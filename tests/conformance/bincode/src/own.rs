@@ -37,6 +37,7 @@ pub fn requests() -> Vec<Vec<u8>> {
         since: Some(0),
         log_id: None,
         policy: Some(Policy::Replay),
+        initial: false,
     };
     let subscribe = Subscribe::Topic {
         topic: "table:t".into(),
@@ -59,6 +60,7 @@ pub fn vectors() -> Vec<Vector> {
         since: Some(u32::MAX as u64 + 1),
         log_id: Some("log".into()),
         policy: Some(Policy::DropOldest),
+        initial: true,
     };
     let change = Event::Change {
         topic: "table:t".into(),
@@ -100,7 +102,7 @@ pub fn vectors() -> Vec<Vector> {
                     options,
                 },
             ),
-            r#"{"version":1,"msg_type":"Subscribe","id":"r2","payload":{"Tables":{"tables":["t","u"],"ops":["Update","Delete"],"where":null,"columns":["a","\u20ac"],"since":4294967296,"log_id":"log","policy":"DropOldest"}}}"#,
+            r#"{"version":1,"msg_type":"Subscribe","id":"r2","payload":{"Tables":{"tables":["t","u"],"ops":["Update","Delete"],"where":null,"columns":["a","\u20ac"],"since":4294967296,"log_id":"log","policy":"DropOldest","initial":true}}}"#,
         ),
         Vector::new(
             "from Rust: a change",
