@@ -7,11 +7,13 @@
 /* ---- text to tree -----------------------------------------------------------------------------
  */
 
-/* The offset where the text goes deeper than JSON_MAX_DEPTH, or -1. Text that is not JSON may be
+/* What a tree of this text would cost, told before there is one: false, with e->position, when it
+ * goes deeper than JSON_MAX_DEPTH or has more than JSON_MAX_VALUES. Text that is not JSON may be
  * judged wrongly here, which the parser then finds. */
-static long too_deep_at(const char *p, size_t n)
+static bool affordable(const char *p, size_t n, error *e)
 {
     int depth = 0;
+    size_t values = 0;
     bool in_string = false;
     for (size_t i = 0; i < n; i++) {
         char c = p[i];
@@ -22,14 +24,24 @@ static long too_deep_at(const char *p, size_t n)
                 in_string = false;
         } else if (c == '"') {
             in_string = true;
-        } else if (c == '[' || c == '{') {
-            if (++depth > JSON_MAX_DEPTH)
-                return (long)i;
+        } else if (c == '[' || c == '{' || c == ',') {
+            values++;
+            depth += c != ',';
+            if (values <= JSON_MAX_VALUES && depth <= JSON_MAX_DEPTH)
+                continue;
+            if (depth > JSON_MAX_DEPTH)
+                error_set(e, ERR_INVALID_MESSAGE, "the JSON is nested deeper than %d levels",
+                          JSON_MAX_DEPTH);
+            else
+                error_set(e, ERR_MESSAGE_TOO_BIG, "the JSON has more than %d values",
+                          JSON_MAX_VALUES);
+            e->position = (int64_t)i;
+            return false;
         } else if (c == ']' || c == '}') {
             depth--;
         }
     }
-    return -1;
+    return true;
 }
 
 static void malformed(const json_error_t *why, error *e)
@@ -61,13 +73,8 @@ json_t *json_read_text(const char *p, size_t n, error *e)
     error unwanted;
     if (!e)
         e = &unwanted;
-    long deep = too_deep_at(p, n);
-    if (deep >= 0) {
-        error_set(e, ERR_INVALID_MESSAGE, "the JSON is nested deeper than %d levels",
-                  JSON_MAX_DEPTH);
-        e->position = deep;
+    if (!affordable(p, n, e))
         return NULL;
-    }
     /* jansson passes over a NUL behind a number. */
     const char *nul = n ? memchr(p, '\0', n) : NULL;
     if (nul) {

@@ -23,7 +23,10 @@
 
 #include "base/error.h"
 
-enum { JSON_MAX_DEPTH = 100 }; /* arrays and objects inside one another */
+enum {
+    JSON_MAX_DEPTH = 100,     /* arrays and objects inside one another */
+    JSON_MAX_VALUES = 250000, /* in all: a tree takes up to 200 bytes for each */
+};
 
 typedef enum field_type {
     FIELD_STR,    /* const char *: text without NUL bytes */
@@ -46,7 +49,8 @@ typedef struct json_field {
 
 /* Parses one complete JSON value. NULL and INVALID_MESSAGE with the line, the column and, in
  * e->position, the byte offset when it is malformed, not UTF-8, nested deeper than JSON_MAX_DEPTH,
- * names a member twice, or holds an integer beyond 64 bits. The caller frees with json_decref. */
+ * names a member twice, or holds an integer beyond 64 bits; MESSAGE_TOO_BIG when it has more than
+ * JSON_MAX_VALUES. The caller frees with json_decref. */
 json_t *json_read_text(const char *p, size_t n, error *e);
 
 /* Takes the fields of `root`. Values are borrowed from the tree. An optional field that is null is

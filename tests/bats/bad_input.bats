@@ -100,6 +100,11 @@ holds() { # FILTER: the last answer's body satisfies it
   case_of bad_http large_bodies
 }
 
+@test "a body of millions of values is 413 and costs nothing" {
+  start_daemon
+  case_of bad_http too_many_values
+}
+
 @test "a head over the limit is refused" {
   start_daemon
   case_of bad_http large_heads

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -182,9 +183,44 @@ static void inner_objects_say_where(void **state)
     assert_string_equal(e.message, "\"payload\" must be an object, not nothing");
 }
 
+static void test_values(void **state)
+{
+    (void)state;
+    size_t n = 2 * JSON_MAX_VALUES + 10;
+    char *text = malloc(n);
+    error e;
+    /* As many as there may be: the array's bracket counts for its first value. */
+    text[0] = '[';
+    for (size_t i = 1; i < 2 * JSON_MAX_VALUES; i += 2)
+        memcpy(text + i, "1,", 2);
+    text[2 * JSON_MAX_VALUES] = ']';
+    json_t *root = json_read_text(text, 2 * JSON_MAX_VALUES - 1, &e);
+    assert_null(root); /* not closed */
+    assert_int_equal(e.code, ERR_INVALID_MESSAGE);
+    text[2 * JSON_MAX_VALUES - 1] = '1';
+    memmove(text + 2 * JSON_MAX_VALUES - 2, "]", 1);
+    root = json_read_text(text, 2 * JSON_MAX_VALUES - 1, &e);
+    assert_int_equal(json_array_size(root), JSON_MAX_VALUES - 1);
+    json_decref(root);
+    /* And more. */
+    for (size_t i = 1; i + 2 < n; i += 2)
+        memcpy(text + i, "1,", 2);
+    assert_null(json_read_text(text, n - 3, &e));
+    assert_int_equal(e.code, ERR_MESSAGE_TOO_BIG);
+    assert_int_equal(e.position, 2 * JSON_MAX_VALUES);
+    /* Commas in a string are none. */
+    memset(text, ',', n);
+    text[0] = text[n - 1] = '"';
+    root = json_read_text(text, n, &e);
+    assert_int_equal(json_string_length(root), n - 2);
+    json_decref(root);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values),
         cmocka_unit_test(every_type_is_taken),
         cmocka_unit_test(absent_and_null_leave_the_default),
         cmocka_unit_test(wrong_fields_are_named),

@@ -1,10 +1,11 @@
 """Cases of bad_input.bats over HTTP: requests that are wrong, too large or cut in odd places."""
 
 import json
+import os
 import socket
 
 import raw
-from rdb import Rest, alive, main, settles, sql
+from rdb import SANITIZED, Rest, alive, cpu_ticks, main, settles, sql, status_kb
 
 
 def invalid_utf8():
@@ -257,6 +258,21 @@ def pipelined_gets():
         assert answer.status == 200 and answer.json()["offset"] == n, (n, answer.body)
     s.close()
     settles()
+
+
+def too_many_values():
+    """Sixteen megabytes of small values: 413 in no time, and no tree of a gigabyte."""
+    before = status_kb("VmHWM")
+    ticks = cpu_ticks()
+    for value in ("{}", "[]", "1"):
+        body = '{"sql":"SELECT 1","params":[' + ",".join([value] * 5_000_000) + "]}"
+        raw.ask(raw.request("POST", "/api/v1/query", body.encode(), "Content-Type: application/json\r\n")).problem(
+            413, "MESSAGE_TOO_BIG"
+        )
+    spent = (cpu_ticks() - ticks) / os.sysconf("SC_CLK_TCK")
+    grown = status_kb("VmHWM") - before
+    assert SANITIZED or grown < 65536, f"grew by {grown} kB"
+    assert SANITIZED or spent < 3, f"took {spent} s of processor time"
 
 
 main(globals())
