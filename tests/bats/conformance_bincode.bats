@@ -11,6 +11,7 @@ RUST=$TARGET/debug/rustydb-bincode
 # Before the tests have homes of their own: cargo keeps the crates in the real one.
 setup_file() {
   local log=$BATS_FILE_TMPDIR/cargo.log
+  unset MAKEFLAGS MFLAGS MAKELEVEL CARGO_MAKEFLAGS # make's job server is not cargo's to use
   export RUST_SKIP=
   if ! command -v cargo >/dev/null || ! cargo --version >"$log" 2>&1; then
     RUST_SKIP='no cargo'
