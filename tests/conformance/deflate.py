@@ -84,6 +84,15 @@ def smaller_window(bits):
     c.close()
 
 
+@each(f'{NAME}; client_max_window_bits="10"', f"{NAME};\tclient_no_context_takeover")
+def unusual_spelling(offer):
+    """known: an offer with quotes or tabs is declined"""
+    c = _offer(offer)
+    assert c.extension == "", c.extension
+    c.works()
+    c.close()
+
+
 @each(
     ((f"{NAME}; server_max_window_bits=10", NAME), NAME),
     ((f"{NAME}; foo", f"{NAME}; client_no_context_takeover"), f"{NAME}; client_no_context_takeover"),

@@ -173,6 +173,14 @@ def malformed_subprotocols(offer):
     _problem(request({"Sec-WebSocket-Protocol": offer}), 400, "INVALID_MESSAGE")
 
 
+@each("13, rustydb.json.v1", "1.5, rustydb.json.v1")
+def numbers_for_subprotocols(offer):
+    """known: a number among the offered subprotocols ends the connection without an answer"""
+    w = Wire(request({"Sec-WebSocket-Protocol": offer}))
+    assert w.rest() == b""
+    w.close()
+
+
 # ---- sizes and credentials
 
 
@@ -186,11 +194,10 @@ def large_headers(n):
 
 @each(9000, 100000)
 def too_large_headers(n):
-    """headers beyond the limit end the connection, and the daemon goes on"""
+    """known: headers beyond the limit end the connection without an answer; the daemon goes on"""
     w = Wire()
     w.pour(request({"X-Large": "x" * n}))
-    answer = w.rest()
-    assert b" 101 " not in answer, answer[:100]
+    assert w.rest() == b""
     w.close()
     good()
 
