@@ -118,10 +118,79 @@ static void add_message(buf *out, scan_text payload)
     }
 }
 
+/* ---- live queries -----------------------------------------------------------------------------
+ */
+
+static int count_items(scan_text array)
+{
+    scan_items it;
+    scan_text v;
+    int n = 0;
+    if (!scan_enter(&it, array))
+        return 0;
+    while (scan_next(&it, NULL, &v))
+        n++;
+    return n;
+}
+
+static void add_row(buf *out, const char *mark, const char *paint, scan_text row)
+{
+    scan_items it;
+    scan_text v;
+    buf_addf(out, "\n%s%s", paint, mark);
+    if (scan_enter(&it, row)) {
+        while (scan_next(&it, NULL, &v)) {
+            buf_addc(out, ' ');
+            add_raw(out, v);
+        }
+    }
+    buf_adds(out, *paint ? "\033[0m" : "");
+}
+
+/* The rows of one part of a difference. */
+static void add_part(buf *out, scan_text payload, const char *part, const char *mark,
+                     const char *paint)
+{
+    scan_items it;
+    scan_text items, item, row;
+    if (!scan_member(payload, part, &items) || !scan_enter(&it, items))
+        return;
+    while (scan_next(&it, NULL, &item)) {
+        if (scan_member(item, "row", &row) || scan_member(item, "key", &row))
+            add_row(out, mark, paint, row);
+    }
+}
+
+static void add_live(buf *out, scan_text payload, scan_text kind, bool color)
+{
+    scan_text lsn = {0}, rows = {0}, count = {0}, row;
+    scan_items it;
+    scan_member(payload, "lsn", &lsn);
+    add_raw(out, lsn);
+    buf_addc(out, ' ');
+    add_decoded(out, kind);
+    buf_addc(out, ' ');
+    if (scan_member(payload, "count", &count))
+        add_raw(out, count);
+    else if (scan_member(payload, "rows", &rows))
+        buf_addf(out, "%d", count_items(rows));
+    buf_adds(out, " rows");
+    if (scan_kind_of(rows) == SCAN_ARRAY && scan_enter(&it, rows)) {
+        while (scan_next(&it, NULL, &row))
+            add_row(out, "=", "", row);
+    }
+    add_part(out, payload, "removed", "-", color ? "\033[31m" : "");
+    add_part(out, payload, "changed", "~", color ? "\033[36m" : "");
+    add_part(out, payload, "added", "+", color ? "\033[32m" : "");
+}
+
 void event_text(buf *out, scan_text payload, bool color)
 {
-    scan_text op;
-    if (scan_member(payload, "op", &op))
+    scan_text op, topic, kind;
+    if (scan_member(payload, "kind", &kind) && scan_member(payload, "topic", &topic) &&
+        topic.n > 7 && memcmp(topic.p, "\"query:", 7) == 0)
+        add_live(out, payload, kind, color);
+    else if (scan_member(payload, "op", &op))
         add_change(out, payload, op, color);
     else
         add_message(out, payload);

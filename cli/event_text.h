@@ -10,6 +10,9 @@
 /* Appends, without a line end:
  *   LSN TIME OP TABLE column=value ...        (an update: column=old->new for what changed)
  *   TIME channel:NAME [EVENT] MESSAGE
+ * of a live query several, one per row:
+ *   LSN result N rows             then the rows, "= VALUE VALUE ..."
+ *   LSN diff N rows               then "- KEY" or "- ROW", "~ ROW" and "+ ROW"
  * Values are JSON, except that control characters of any kind are shown, not sent. */
 void event_text(buf *out, scan_text payload, bool color);
 

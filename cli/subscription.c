@@ -47,8 +47,16 @@ static void write_request(const subscription *s, buf *out)
     jw_str(&w, "subscribe");
     jw_key(&w, "payload");
     jw_begin_object(&w);
-    jw_key(&w, "topic");
-    jw_str(&w, s->topic);
+    jw_key(&w, s->query ? "query" : "topic");
+    jw_str(&w, s->query ? s->query : s->topic);
+    if (s->params) {
+        jw_key(&w, "params");
+        jw_raw(&w, s->params, strlen(s->params));
+    }
+    if (s->interval_ms) {
+        jw_key(&w, "min_interval");
+        jw_int(&w, s->interval_ms);
+    }
     if (s->kinds) {
         jw_key(&w, "ops");
         jw_raw(&w, s->kinds, strlen(s->kinds));
@@ -106,6 +114,10 @@ static bool take_subscribed(subscription *s, scan_text payload)
     scan_text v;
     int64_t lsn = s->lsn;
     s->live = true;
+    if (s->query && scan_member(payload, "topic", &v)) {
+        copy_text(s->query_topic, sizeof s->query_topic, v);
+        s->topic = s->query_topic;
+    }
     if (s->table) {
         if (scan_member(payload, "log_id", &v))
             copy_text(s->log_id, sizeof s->log_id, v);
@@ -135,11 +147,12 @@ static bool take_event(subscription *s, scan_text payload)
 {
     scan_text v;
     int64_t lsn = 0;
+    bool foreign = !scan_member(payload, "topic", &v) || !s->topic || !scan_is(v, s->topic);
+    if (foreign && (s->table || s->query)) {
+        notice_broadcast(s, payload);
+        return true;
+    }
     if (s->table) {
-        if (!scan_member(payload, "topic", &v) || !scan_is(v, s->topic)) {
-            notice_broadcast(s, payload);
-            return true;
-        }
         if (!scan_member(payload, "lsn", &v) || !scan_int(v, &lsn))
             return error_set(&s->err, ERR_CLIENT_ERROR, "an event has no lsn");
         if (lsn <= s->lsn)

@@ -36,10 +36,15 @@ typedef struct subscription_ops {
 struct subscription {
     const subscription_ops *ops;
     void *arg;
-    const char *topic; /* "table:NAME" or "channel:NAME"; this and the next two are borrowed */
+    const char *topic; /* "table:NAME" or "channel:NAME"; this and the next are borrowed */
     const char *where; /* NULL: none */
     const char *kinds; /* operations as a JSON array, NULL: all */
     bool table;        /* the topic is a table, so there are positions */
+    const char
+        *query; /* a live query in place of a topic, which the daemon then tells; else NULL */
+    const char *params;   /* of the query: a JSON array or object, NULL: none */
+    int64_t interval_ms;  /* of the query, 0: the daemon's default */
+    char query_topic[64]; /* what the daemon told */
 
     bool has_position;
     int64_t lsn;

@@ -9,6 +9,7 @@
 #include "cli/event_text.h"
 #include "cli/exec.h"
 #include "cli/interrupt.h"
+#include "cli/param.h"
 #include "cli/state_file.h"
 #include "cli/subscription.h"
 #include "cli/text.h"
@@ -21,6 +22,9 @@ typedef struct subscribe_options {
     const char *since;
     const char *exec;
     const char *state;
+    const char *query;
+    option_list params;
+    int64_t interval;
     int64_t count;
 } subscribe_options;
 
@@ -33,6 +37,14 @@ static const option options[] = {
      offsetof(subscribe_options, ops)},
     {"since", 's', "LSN", "begin behind this event (0: with the oldest kept); also LOG_ID:LSN",
      OPTION_TEXT, offsetof(subscribe_options, since)},
+    {"query", 0, "SELECT",
+     "follow the result of a SELECT: print it, and then what changes in it; the words behind are "
+     "the values of its \"?\"",
+     OPTION_TEXT, offsetof(subscribe_options, query)},
+    {"param", 'p', "NAME=VALUE", "with --query: value of the parameter :NAME", OPTION_LIST,
+     offsetof(subscribe_options, params)},
+    {"interval", 'i', "MS", "with --query: at least so many milliseconds between two messages",
+     OPTION_INT, offsetof(subscribe_options, interval), 1, 3600000},
     {"count", 'n', "N", "end after N events", OPTION_INT, offsetof(subscribe_options, count), 1,
      INT64_MAX},
     {"exec", 'x', "COMMAND",
@@ -46,18 +58,22 @@ static const option options[] = {
 };
 
 const command_usage usage_subscribe = {
-    .synopsis = "[OPTION...] TABLE|table:NAME|channel:NAME",
+    .synopsis = "[OPTION...] TABLE|channel:NAME|--query SQL [PARAM...]",
     .details = "Prints every committed change of a table, or every message on a channel, one a\n"
                "line as it comes: the event as JSON, or with --format line a text for people.\n\n"
                "When the connection is lost it connects again, waiting longer each time, and\n"
                "for a table goes on behind the last event it printed: none is missing, none\n"
                "comes twice. Should the daemon no longer keep what is missing, it ends with\n"
                "status 7. Channels are live only. With --timeout it ends with status 6 after\n"
-               "that time.",
+               "that time.\n\n"
+               "With --query it prints the result of the SELECT, one line, and then a line for\n"
+               "each difference, until the query no longer works. After a disconnect it begins\n"
+               "with the whole result again.",
     .examples = "  rustydb subscribe countries\n"
                 "  rustydb subscribe orders --ops update --where 'new.total > old.total'\n"
                 "  rustydb subscribe orders --state orders.lsn --exec './ship.sh'\n"
-                "  rustydb subscribe channel:news --format line",
+                "  rustydb subscribe channel:news --format line\n"
+                "  rustydb subscribe --query 'SELECT count(*) FROM orders WHERE state = ?' open",
     .formats = "jsonl line",
     COMMAND_OPTIONS(options),
 };
@@ -68,7 +84,7 @@ typedef struct subscribe_run {
     subscription s;
     ws_client *ws;
     const subscribe_options *o;
-    buf topic, kinds, send;
+    buf topic, kinds, params, send;
     bool as_text;
     int64_t events;      /* passed on */
     int64_t deadline_us; /* monotonic, 0: none */
@@ -299,8 +315,39 @@ static int take_position(subscribe_run *r, const command *self)
     return status;
 }
 
+static int take_query(subscribe_run *r, const command *self, int n, char **words)
+{
+    error e;
+    const subscribe_options *o = r->o;
+    if (o->since || o->where || o->ops || o->state)
+        return command_misuse(self, "--query goes without --since, --where, --ops and --state");
+    if (n && o->params.n)
+        return command_misuse(self, "parameters are either words or --param");
+    if (!text_valid_utf8(o->query, strlen(o->query)))
+        return command_misuse(self, "--query is not valid UTF-8");
+    bool named = o->params.n > 0;
+    if (named)
+        buf_addc(&r->params, '{');
+    for (int i = 0; i < o->params.n; i++) {
+        if (!param_named(&r->params, i == 0, o->params.items[i].value, &e))
+            return command_misuse(self, "%s", e.message);
+    }
+    if (named)
+        buf_addc(&r->params, '}');
+    else if (n && !param_array(&r->params, words, n, &e))
+        return command_misuse(self, "%s", e.message);
+    r->s.query = o->query;
+    r->s.params = r->params.len ? buf_cstr(&r->params) : NULL;
+    r->s.interval_ms = o->interval;
+    return -1;
+}
+
 static int prepare(subscribe_run *r, const command *self, int argc, char **argv)
 {
+    if (r->o->query)
+        return take_query(r, self, argc - 1, argv + 1);
+    if (r->o->params.n || r->o->interval)
+        return command_misuse(self, "--param and --interval go with --query");
     if (argc != 2)
         return command_misuse(self, "needs a table or a channel");
     int status = take_target(r, self, argv[1]);
@@ -337,6 +384,8 @@ int cmd_subscribe(const command *self, int argc, char **argv, cli_options *commo
     client_close(&r.c);
     buf_free(&r.topic);
     buf_free(&r.kinds);
+    buf_free(&r.params);
+    option_list_free(&o.params);
     buf_free(&r.send);
     return status;
 }

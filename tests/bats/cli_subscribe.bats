@@ -266,6 +266,66 @@ END
   [ "$(jq -r .op "$T/events")" = insert ]
 }
 
+@test "--query prints a result and its differences, and begins again after a crash" {
+  start_daemon --live-interval 10ms
+  sql 'CREATE TABLE t (id INTEGER PRIMARY KEY, x)'
+  sql "INSERT INTO t VALUES (1, 'a'), (2, 'b')"
+  follow --query 'SELECT id, x FROM t WHERE id < ? ORDER BY id' 10
+  wait_until events 1
+  sql 'INSERT INTO t VALUES (3, 5), (11, 0)'
+  wait_until events 2
+  sql 'DELETE FROM t WHERE id = 1'
+  wait_until events 3
+  [ "$(jq -c '[.kind, .key, .rows, .added, .removed]' "$T/events")" = \
+    '["result",[0],[[1,"a"],[2,"b"]],null,null]
+["diff",null,null,[{"at":2,"row":[3,5]}],[]]
+["diff",null,null,[],[{"was":0,"key":[1]}]]' ]
+  kill_daemon
+  start_daemon --live-interval 10ms --listen "127.0.0.1:$PORT"
+  wait_until events 4
+  [ "$(sed -n 4p "$T/events" | jq -c '[.kind, .rows]')" = '["result",[[2,"b"],[3,5]]]' ]
+  local status=0
+  sql 'DROP TABLE t'
+  wait_exit "$F" $((20 * SLOW)) || status=$?
+  [ "$status" = 5 ]
+  grep -q 'no such table' "$T/notices"
+}
+
+@test "--query for people, with named parameters and a count" {
+  start_daemon
+  sql 'CREATE TABLE t (id INTEGER PRIMARY KEY, x)'
+  sql "INSERT INTO t VALUES (1, 'a b'), (2, char(27))"
+  follow --query 'SELECT x FROM t WHERE id >= :low ORDER BY id' -p low=1 --interval 50 --format line --count 2
+  "$BIN" query "BEGIN; DELETE FROM t WHERE id = 2; UPDATE t SET x = 'c' WHERE id = 1; INSERT INTO t VALUES (5, 1.5), (6, NULL); COMMIT"
+  wait_exit "$F" $((20 * SLOW))
+  sed -E 's/^[0-9]+/N/' "$T/events" >"$T/shape"
+  diff "$T/shape" - <<'END'
+N result 2 rows
+= "a b"
+= "\u001b"
+N diff 3 rows
+~ "c"
+~ 1.5
++ null
+END
+}
+
+@test "--query: what does not go together, and what is no live query" {
+  start_daemon
+  sql 'CREATE TABLE t (id INTEGER PRIMARY KEY)'
+  for wrong in '--query=x --since=0' '--query=x --where=1' '--query=x --state=f' 't --interval 5' 't -p a=1' \
+    '--query=x -p a=1 7' '--query=x -p a'; do
+    # shellcheck disable=SC2086 # words
+    s $wrong
+    [ "$status" = 2 ]
+  done
+  s --query 'SELECT nope FROM t'
+  [ "$status" = 5 ]
+  [[ $stderr = *'no such column'* ]]
+  s --query 'DELETE FROM t'
+  [ "$status" = 5 ]
+}
+
 @test "a reader that leaves ends it quietly, with and without events" {
   start_daemon
   table
