@@ -24,8 +24,7 @@ bool bin_opt_cstr(arena *mem, bin_opt_text t, const char *what, const char **to,
     return !t.p || (*to = bin_cstr(mem, (bin_text){t.p, t.n}, what, e)) != NULL;
 }
 
-/* Within 1 and max; *to is left alone where there is none. */
-static bool opt_limit(bin_opt_uint v, const char *what, int64_t max, int64_t *to, error *e)
+bool bin_opt_limit(bin_opt_uint v, const char *what, int64_t max, int64_t *to, error *e)
 {
     if (!v.is)
         return true;
@@ -65,8 +64,10 @@ static bool copy_value(value *to, const bin_value *v, arena *mem)
     return true;
 }
 
-static bool fill_params(engine_stmt *to, const bin_params *p, arena *mem, error *e)
+bool bin_fill_stmt(engine_stmt *to, arena *mem, bin_text sql, const bin_params *p, error *e)
 {
+    if (!(to->sql = bin_cstr(mem, sql, "sql", e)))
+        return false;
     if (p->n > PARAMS_MAX)
         return error_set(e, ERR_INVALID_MESSAGE, "params has more than %d values", PARAMS_MAX);
     value *values = arena_alloc(mem, (p->n + 1) * sizeof *values);
@@ -92,11 +93,10 @@ bool bin_fill_job(job *j, const bin_query *q, error *e)
     engine_stmt *stmt = arena_alloc(&j->mem, sizeof *stmt);
     if (!stmt)
         return error_set(e, ERR_INTERNAL_ERROR, "out of memory");
-    if (!(stmt->sql = bin_cstr(&j->mem, q->sql, "sql", e)) ||
-        !fill_params(stmt, &q->params, &j->mem, e) ||
+    if (!bin_fill_stmt(stmt, &j->mem, q->sql, &q->params, e) ||
         !bin_opt_cstr(&j->mem, q->transaction, "transaction", &transaction, e) ||
-        !opt_limit(q->timeout_ms, "timeout_ms", MAX_TIMEOUT_MS, &timeout_ms, e) ||
-        !opt_limit(q->max_rows, "max_rows", INT64_MAX, &j->max_rows, e) ||
+        !bin_opt_limit(q->timeout_ms, "timeout_ms", MAX_TIMEOUT_MS, &timeout_ms, e) ||
+        !bin_opt_limit(q->max_rows, "max_rows", INT64_MAX, &j->max_rows, e) ||
         (transaction && !params_set_id(j->tx, transaction, "transaction", e)))
         return false;
     if (timeout_ms)

@@ -15,7 +15,11 @@
 const char *bin_cstr(arena *mem, bin_text t, const char *what, error *e);
 /* The same where there is one; *to is left alone where there is none. */
 bool bin_opt_cstr(arena *mem, bin_opt_text t, const char *what, const char **to, error *e);
+/* A limit within 1 and max, likewise. */
+bool bin_opt_limit(bin_opt_uint v, const char *what, int64_t max, int64_t *to, error *e);
 
+/* A statement with its parameters. */
+bool bin_fill_stmt(engine_stmt *to, arena *mem, bin_text sql, const bin_params *p, error *e);
 /* A statement with its parameters, its transaction and its limits. */
 bool bin_fill_job(job *j, const bin_query *q, error *e);
 

@@ -222,6 +222,18 @@ static bool read_options(const request *q, sub_request *s, error *e)
     return true;
 }
 
+static bool subscribe_query(const request *q, sub_request *s, error *e)
+{
+    const bin_subscribe *b = &q->m->subscribe;
+    engine_stmt stmt = {0};
+    if (!bin_fill_stmt(&stmt, q->mem, b->sql, &b->params, e) ||
+        !bin_opt_limit(b->min_interval_ms, "min_interval_ms", LIVE_MAX_INTERVAL_MS,
+                       &s->min_interval_ms, e))
+        return false;
+    s->query = &stmt;
+    return hub_subscribe(q->c, s, q->id, e);
+}
+
 static bool on_subscribe(const request *q, error *e)
 {
     const char *tables[FEED_MAX_TABLES], *columns[FEED_MAX_COLUMNS];
@@ -230,10 +242,14 @@ static bool on_subscribe(const request *q, error *e)
     if (!read_options(q, &s, e) ||
         !read_names(q, &b->columns, "columns", FEED_MAX_COLUMNS, columns, &s.n_columns, e))
         return false;
-    if (q->m->form == BIN_SUBSCRIBE_TOPIC) {
+    switch ((bin_subscribe_form)q->m->form) {
+    case BIN_SUBSCRIBE_QUERY:
+        return subscribe_query(q, &s, e);
+    case BIN_SUBSCRIBE_TOPIC:
         if (!(s.topic = bin_cstr(q->mem, b->topic, "topic", e)))
             return false;
-    } else {
+        break;
+    default:
         if (!read_names(q, &b->tables, "tables", FEED_MAX_TABLES, tables, &s.n_tables, e))
             return false;
         if (s.n_tables == 0)

@@ -58,6 +58,12 @@ static const bin_field end_txn[] = {FIELD(end_txn, transaction)};
         FIELD(subscribe, initial)
 static const bin_field subscribe[] = {FIELD(subscribe, topic), SUBSCRIBE_OPTIONS};
 static const bin_field subscribe_tables[] = {FIELD(subscribe, tables), SUBSCRIBE_OPTIONS};
+static const bin_field subscribe_query[] = {
+    FIELD(subscribe, sql),
+    FIELD(subscribe, params),
+    FIELD(subscribe, min_interval_ms),
+    FIELD(subscribe, policy),
+};
 static const bin_field welcome[] = {
     FIELD(welcome, connection_id), FIELD(welcome, version),     FIELD(welcome, log_id),
     FIELD(welcome, lsn),           FIELD(welcome, max_message), FIELD(welcome, max_subscriptions),
@@ -130,6 +136,7 @@ static const bin_layout rollback_forms[] = {FORM("Rollback", end_txn)};
 static const bin_layout subscribe_forms[] = {
     [BIN_SUBSCRIBE_TOPIC] = FORM("Topic", subscribe),
     [BIN_SUBSCRIBE_TABLES] = FORM("Tables", subscribe_tables),
+    [BIN_SUBSCRIBE_QUERY] = FORM("Query", subscribe_query),
 };
 static const bin_layout unsubscribe_forms[] = {FORM("Unsubscribe", subscription)};
 static const bin_layout event_forms[] = {

@@ -243,6 +243,7 @@ typedef struct bin_end_txn {
 typedef enum bin_subscribe_form {
     BIN_SUBSCRIBE_TOPIC,  /* topic, and the rest */
     BIN_SUBSCRIBE_TABLES, /* tables, and the rest: their events in one stream */
+    BIN_SUBSCRIBE_QUERY,  /* a live query: sql, params, min_interval_ms, policy */
     BIN_SUBSCRIBE_FORMS
 } bin_subscribe_form;
 
@@ -256,6 +257,9 @@ typedef struct bin_subscribe {
     bin_opt_text log_id; /* the log that `since` is of, to be sure */
     bin_opt_policy policy;
     bool initial; /* first the rows that are there */
+    bin_text sql;
+    bin_params params;
+    bin_opt_uint min_interval_ms; /* between two messages */
 } bin_subscribe;
 
 /* Event: what comes without having been asked for by this message; its id is empty. */

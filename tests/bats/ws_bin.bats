@@ -100,6 +100,11 @@ load helper
   case_of ws_bin initial
 }
 
+@test "bin: a live query" {
+  start_daemon
+  case_of ws_bin live
+}
+
 @test "bin: topics of the daemon itself come as notices" {
   start_daemon
   case_of ws_bin own_topics

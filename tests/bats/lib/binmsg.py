@@ -66,7 +66,10 @@ PAYLOADS = {
     "Commit": Struct(transaction=STRING),
     "Rollback": Struct(transaction=STRING),
     "Subscribe": Enum(
-        Topic=Struct(topic=STRING, **SUBSCRIBE), Tables=Struct(tables=Vec(STRING), **SUBSCRIBE)
+        Topic=Struct(topic=STRING, **SUBSCRIBE), Tables=Struct(tables=Vec(STRING), **SUBSCRIBE),
+        Query=Struct(
+            sql=STRING, params=PARAMS, min_interval_ms=Option(U64), policy=Option(POLICY)
+        ),
     ),
     "Unsubscribe": Struct(subscription_id=STRING),
     "Event": Enum(

@@ -13,7 +13,7 @@ import websockets
 
 import binmsg
 import rdb
-from bin_session import connect, row, statement, topic, value
+from bin_session import connect, params, row, statement, topic, value
 from rdb import LIMIT, Closed, Refused, main, sql
 
 
@@ -399,6 +399,26 @@ async def initial():
     e = await s.event("Change")
     assert e["lsn"] == end["lsn"] + 1 and row(e) == {"id": 1, "x": 7}, e
     await s.refused("Subscribe", topic("table:t", initial=True, since=0), "INVALID_MESSAGE")
+
+
+async def live():
+    """A live query: its result and the differences, as JSON has them."""
+    sql("CREATE TABLE t (id INTEGER PRIMARY KEY, x)", "INSERT INTO t VALUES (1, 10)")
+    s = await connect()
+    query = {"sql": "SELECT id, x FROM t WHERE x > :least", "params": params({"least": 5})}
+    query.update(min_interval_ms=1, policy=None)
+    sub = await s.done("Subscribe", {"Query": query}, "Subscribed")
+    assert sub["topic"].startswith("query:"), sub
+    e = await s.event("Notice")
+    assert e["kind"] == "event" and e["topic"] == sub["topic"], e
+    result = json.loads(e["payload"])
+    assert result["kind"] == "result" and result["rows"] == [[1, 10]], result
+    sql("INSERT INTO t VALUES (2, 20)")
+    diff = json.loads((await s.event("Notice"))["payload"])
+    assert diff["kind"] == "diff" and diff["added"] == [{"at": 1, "row": [2, 20]}], diff
+    await s.refused("Subscribe", {"Query": {**query, "min_interval_ms": 0}}, "INVALID_MESSAGE")
+    await s.refused("Subscribe", {"Query": {**query, "sql": "DELETE FROM t"}}, "READ_ONLY")
+    await s.done("Unsubscribe", {"subscription_id": sub["subscription_id"]}, "Unsubscribed")
 
 
 async def own_topics():

@@ -178,6 +178,12 @@ pub enum Subscribe {
         tables: Vec<String>,
         options: Options,
     },
+    Query {
+        sql: String,
+        params: Params,
+        min_interval_ms: Option<u64>,
+        policy: Option<Policy>,
+    },
 }
 
 #[derive(Encode, Decode, PartialEq, Debug)]
