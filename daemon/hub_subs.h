@@ -89,7 +89,7 @@ typedef struct sub_request {
     const engine_stmt *query; /* a live query; NULL: none. Then there is no topic */
     int64_t min_interval_ms;  /* 0: the default */
     bool initial;             /* the rows that are there first */
-    bool of_metrics;          /* the next two were given */
+    bool of_metrics;          /* the next two were given; else all metrics, every second */
     int64_t interval_ms;
     metric_set metrics;
 } sub_request;

@@ -52,13 +52,15 @@ static bool subscribe_metrics(conn *c, const sub_request *q, const char *request
     if (!s)
         return false;
     s->source = &c->r->d->samples;
-    sampler_subscribe(c->r->d->sampler, &(metrics_ask){
-                                            .sub = s->number,
-                                            .home = c->r,
-                                            .form = ws_form_of(c),
-                                            .interval_us = q->interval_ms * 1000,
-                                            .set = q->metrics,
-                                        });
+    sampler_subscribe(
+        c->r->d->sampler,
+        &(metrics_ask){
+            .sub = s->number,
+            .home = c->r,
+            .form = ws_form_of(c),
+            .interval_us = (q->of_metrics ? q->interval_ms : METRICS_INTERVAL_MS) * 1000,
+            .set = q->of_metrics ? q->metrics : metric_set_all(),
+        });
     return true;
 }
 

@@ -104,3 +104,8 @@ load helper
   case_of metrics_ws terminate
   wait_exit "$DAEMON_PID"
 }
+
+@test "metrics in rustydb.bin.v1 and in jsonrpc" {
+  start_daemon
+  case_of metrics_ws protocols
+}

@@ -2,10 +2,13 @@
 
 import asyncio
 import datetime
+import json
 import os
 import signal
 import time
 
+import bin_session
+import rpc_session
 from rdb import Rest, connect, daemon_pid, eventually, in_thread, main, sql, token
 
 ENDPOINT = "/api/v1/ws/metrics"
@@ -246,6 +249,28 @@ async def endpoint():
     rest = Rest()
     status, _, _ = await in_thread(rest.raw, "GET", "/ws/metrics")
     assert status == 426
+
+
+async def protocols():
+    b = await bin_session.connect()
+    sub = await b.subscribe("metrics")
+    assert sub["topic"] == "metrics", sub
+    at = []
+    for _ in range(3):
+        e = await b.event("Notice")
+        assert e["kind"] == "event" and e["topic"] == "metrics", e
+        sample = json.loads(e["payload"])
+        assert sample["metrics"]["cpu.cores"] >= 1, sample
+        at.append(seconds(sample))
+    assert at[2] - at[0] > 1.8, at  # every second, where nothing is said
+    r = await rpc_session.open_rpc()
+    sub = await r.call("subscribe", {"topic": "metrics", "interval": 100, "metrics": ["feed.*"]})
+    assert sub["topic"] == "metrics", sub
+    for _ in range(3):
+        m = await r.recv()
+        assert m["method"] == "event" and "feed.lag" in m["params"]["metrics"], m
+    await b.ws.close()
+    await r.ws.close()
 
 
 async def terminate():
