@@ -222,16 +222,16 @@ static bool read_options(const request *q, sub_request *s, error *e)
     return true;
 }
 
-static bool subscribe_query(const request *q, sub_request *s, error *e)
+static bool subscribe_query(const request *q, const sub_request *options, error *e)
 {
     const bin_subscribe *b = &q->m->subscribe;
     engine_stmt stmt = {0};
-    if (!bin_fill_stmt(&stmt, q->mem, b->sql, &b->params, e) ||
-        !bin_opt_limit(b->min_interval_ms, "min_interval_ms", LIVE_MAX_INTERVAL_MS,
-                       &s->min_interval_ms, e))
-        return false;
-    s->query = &stmt;
-    return hub_subscribe(q->c, s, q->id, e);
+    sub_request s = *options;
+    s.query = &stmt;
+    return bin_fill_stmt(&stmt, q->mem, b->sql, &b->params, e) &&
+           bin_opt_limit(b->min_interval_ms, "min_interval_ms", LIVE_MAX_INTERVAL_MS,
+                         &s.min_interval_ms, e) &&
+           hub_subscribe(q->c, &s, q->id, e);
 }
 
 static bool on_subscribe(const request *q, error *e)
