@@ -91,11 +91,16 @@ static void put_config(json_writer *w, const sub *s)
 
 /* Events behind. Live: those that came to its stream and that its connection has not taken yet.
  * Catching up: the records of the log that have not been looked at for it, of which some may not
- * match. Before that, nothing is known. */
+ * match. Before that, nothing is known, nor is it of a live query whose next difference is to come:
+ * there is none yet. */
 static void put_lag(json_writer *w, const sub *s)
 {
     engine_stats stats;
     jw_key(w, "lag");
+    if (s->source == &s->c->r->d->results && s->state != SUB_LIVE) {
+        jw_null(w);
+        return;
+    }
     switch (s->state) {
     case SUB_ASKED:
     case SUB_INITIAL:

@@ -48,6 +48,17 @@ load helper
   case_of ws_live ends
 }
 
+@test "a query that takes too long ends with TIMEOUT, and holds up no other" {
+  start_daemon --statement-timeout 700ms --live-interval 10ms
+  case_of ws_live too_slow
+}
+
+@test "a query ends with its last subscriber and with the daemon, also while it runs" {
+  start_daemon
+  case_of ws_live left_running
+  stop_daemon
+}
+
 @test "a changed schema is followed" {
   start_daemon
   case_of ws_live schema_changes

@@ -461,6 +461,36 @@ async def compressed():
     await b.close()
 
 
+ENDLESS = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c, t"
+
+
+async def too_slow():
+    """A query that takes too long is refused, or ends, with TIMEOUT; others go on meanwhile."""
+    sql("CREATE TABLE t (id INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+    s = await connect()
+    v = await view(s, "SELECT id FROM t")
+    asked = asyncio.ensure_future(s.request("subscribe", {"query": ENDLESS}))
+    await asyncio.sleep(0)
+    sql("INSERT INTO t VALUES (2)")
+    m = await asked
+    assert m["type"] == "error" and m["payload"]["code"] == "TIMEOUT", m
+    await v.until([[1], [2]])
+    await s.close()
+
+
+async def left_running():
+    """Leaves a query running, for the daemon to be stopped."""
+    sql("CREATE TABLE t (id INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+    s = await connect()
+    await s.send("subscribe", {"query": ENDLESS}, "1")
+    await eventually_async(lambda: runs()["queries"] == 1)
+    await s.close()
+    await eventually_async(lambda: runs()["queries"] == 0)  # it is cancelled with its last subscriber
+    s = await connect()
+    await s.send("subscribe", {"query": ENDLESS}, "1")
+    await eventually_async(lambda: runs()["queries"] == 1)
+
+
 async def over_json_rpc():
     sql("CREATE TABLE t (id INTEGER PRIMARY KEY)")
     ws = await websockets.connect(
