@@ -4,6 +4,7 @@
 #   make run        install what is missing, build, serve ./rustydb-data on 127.0.0.1:8080
 #   make check      install what is missing, build, lint, run the test suite
 #   make check-all  the suite under the sanitizers too, long crash and soak tests, fuzzing
+#   make delivery   subscribers that are cut, a daemon that is killed, for minutes
 #   make soak       the main job with hundreds of crashes (SOAK_KILLS=300)
 #   make fuzz       throw random input at the parsers, FUZZ_SECONDS=60 each
 #   make bench      measure (see docs/performance.md)
@@ -41,11 +42,11 @@ endif
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all units run check check-all lint unit bats bench soak fuzz valgrind deps deps-check clean help \
+.PHONY: all units run check check-all lint unit bats bench delivery soak fuzz valgrind deps deps-check clean help \
 	format tidy install
 
 # Goals that set the machine up by themselves.
-SELF_SETUP := $(filter run check check-all bench soak fuzz,$(MAKECMDGOALS))
+SELF_SETUP := $(filter run check check-all bench delivery soak fuzz,$(MAKECMDGOALS))
 NEED_DEPS := $(if $(filter run,$(SELF_SETUP)),deps)$(if $(filter-out run,$(SELF_SETUP)),deps-check)
 
 # ---- flags ----------------------------------------------------------------------------------------
@@ -157,6 +158,8 @@ bats: $B/rustydb
 	@tests/run --build $B bats
 valgrind: $(UNIT_BIN)
 	@tests/run --build $B valgrind
+delivery: $B/rustydb
+	@tests/delivery.sh $B/rustydb
 soak: $B/rustydb
 	@tests/soak.sh $B/rustydb
 bench: $B/rustydb

@@ -351,8 +351,8 @@ class Session:
 OPEN = []  # every connection made, for the end of the case
 
 
-async def connect(auth=True, path="/api/v1/ws", at_port=None, with_token=None, **options):
-    """Opens a session and reads its welcome."""
+async def open_socket(auth=True, path="/api/v1/ws", at_port=None, with_token=None, **options):
+    """A WebSocket of the library, kept for the end of the case."""
     headers = dict(options.pop("headers", {}))
     if auth:
         headers["Authorization"] = f"Bearer {with_token or token()}"
@@ -366,8 +366,13 @@ async def connect(auth=True, path="/api/v1/ws", at_port=None, with_token=None, *
     ws = await websockets.connect(
         f"ws://127.0.0.1:{at_port or port()}{path}", extra_headers=headers, **options
     )
-    session = Session(ws)
     OPEN.append(ws)
+    return ws
+
+
+async def connect(**options):
+    """Opens a session and reads its welcome."""
+    session = Session(await open_socket(**options))
     session.welcome = await session.recv()
     assert session.welcome["type"] == "welcome", session.welcome
     return session

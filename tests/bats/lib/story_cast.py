@@ -18,15 +18,15 @@ TABLES = ("countries", "visits")
 class Daemon:
     """The process under test, on the same port from its second start on."""
 
-    def __init__(self, binary, folder):
-        self.binary, self.folder = binary, folder
+    def __init__(self, binary, folder, *flags):
+        self.binary, self.folder, self.flags = binary, folder, flags
         self.port, self.process = 0, None
         self.log = open(os.path.join(folder, "daemon.err"), "ab")
 
     def start(self):
         self.process = subprocess.Popen(
             [self.binary, "serve", "--data", os.path.join(self.folder, "data")]
-            + ["--listen", f"127.0.0.1:{self.port}", "--log-level", "warn"],
+            + ["--listen", f"127.0.0.1:{self.port}", "--log-level", "warn", *self.flags],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self.log,
