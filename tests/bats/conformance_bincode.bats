@@ -43,6 +43,10 @@ good_files() {
   case_of bin_vectors refused
 }
 
+@test "bincode: every name of a type, a variant and a field stands in the manual page" {
+  case_of bin_vectors documented "$REPO/man/rustydb-protocol.7"
+}
+
 @test "bincode: the crate reads every vector and writes the same bytes" {
   mapfile -t files < <(good_files)
   [ "${#files[@]}" -ge 9 ]

@@ -4,6 +4,7 @@ exchanges messages with the daemon for a program that cannot speak WebSocket."""
 import asyncio
 import json
 import pathlib
+import re
 
 import binmsg
 from bin_session import connect
@@ -43,6 +44,27 @@ def refused():
         except Bad:
             continue
         raise AssertionError(f"{v['name']} was read: {m}")
+
+
+def documented(page):
+    """Every name of a type, a variant and a field stands in the manual page."""
+    words = set(re.findall(r"\w+", pathlib.Path(page).read_text(encoding="utf-8")))
+    missing = [n for n in sorted(_names(binmsg.MESSAGE) | _names_of_payloads()) if n not in words]
+    assert not missing, missing
+
+
+def _names_of_payloads():
+    return set().union(set(binmsg.PAYLOADS), *map(_names, binmsg.PAYLOADS.values()))
+
+
+def _names(t):
+    if hasattr(t, "fields"):
+        return set(t.fields).union(*map(_names, t.fields.values()))
+    if hasattr(t, "variants"):
+        return {n for n, _ in t.variants}.union(*(_names(f) for _, f in t.variants if f))
+    if hasattr(t, "of"):
+        return set().union(*map(_names, t.of if isinstance(t.of, tuple) else [t.of]))
+    return set()
 
 
 async def exchange(requests, answers):
