@@ -26,6 +26,7 @@ CATEGORIES = (
     "limits",
     "masking",
     "library",
+    "storm",
 )
 
 
