@@ -1,10 +1,9 @@
 #include "daemon/forms.h"
 #include "daemon/bin_event.h"
+#include "wire/pmd.h"
 #include "wire/ws_frame.h"
 
 #include <string.h>
-
-enum { WINDOW_BITS = 15 };
 
 typedef struct form_writer {
     void (*write)(buf *text, const form_message *m);
@@ -39,7 +38,7 @@ static void add_frame(buf *out, int form, buf *text)
     if (text->failed)
         out->failed = true;
     else if (deflated && text->len >= FORM_COMPRESS_MIN)
-        ws_frame_add_deflated(out, opcode, text->data, text->len, WINDOW_BITS);
+        ws_frame_add_deflated(out, opcode, text->data, text->len, PMD_WINDOW_BITS);
     else if (text->len)
         ws_frame_add(out, opcode, text->data, text->len);
     buf_free(text);

@@ -7,6 +7,9 @@
 static const struct lws_ext_options repeated[] = {
     {"server_no_context_takeover", EXTARG_NONE},
     {"client_no_context_takeover", EXTARG_NONE},
+    {"server_max_window_bits=12", EXTARG_NONE},
+    {"server_max_window_bits=13", EXTARG_NONE},
+    {"server_max_window_bits=14", EXTARG_NONE},
     {"server_max_window_bits=15", EXTARG_NONE},
     {NULL, EXTARG_NONE},
 };
@@ -42,6 +45,6 @@ bool ws_deflate_accept(conn *c)
         return false;
     s->inflater = xalloc(sizeof *s->inflater);
     s->inflater->no_takeover = offer.client_no_takeover;
-    s->deflate_bits = 15;
+    s->deflate_bits = PMD_WINDOW_BITS;
     return true;
 }

@@ -60,7 +60,7 @@ static int read_parameter(text t)
     if (is(name, "client_no_context_takeover"))
         return equals ? 0 : CLIENT_TAKEOVER;
     if (is(name, "server_max_window_bits"))
-        return bits_of(value) == MAX_BITS ? SERVER_BITS : 0;
+        return bits_of(value) >= PMD_WINDOW_BITS ? SERVER_BITS : 0;
     if (is(name, "client_max_window_bits"))
         return !equals || bits_of(value) ? CLIENT_BITS : 0;
     return 0;

@@ -11,6 +11,10 @@
 
 #include "base/buf.h"
 
+/* The window, in bits, of all that is sent compressed: what is compressed once is inflated by every
+ * connection. Larger ones make messages like ours no smaller and cost more to set up. */
+enum { PMD_WINDOW_BITS = 12 };
+
 typedef struct pmd_offer {
     int index;               /* its place among the header's offers of permessage-deflate, from 0 */
     bool client_no_takeover; /* the client begins each message with an empty window */
@@ -18,8 +22,7 @@ typedef struct pmd_offer {
 
 /* Reads a Sec-WebSocket-Extensions header for the first offer of permessage-deflate that can be
  * accepted; false when there is none. Parameters that are unknown, repeated or ill-formed make an
- * offer unacceptable (RFC 7692, 7), and so does a limit on our window below 15 bits, since one
- * compressed frame is to serve every connection.
+ * offer unacceptable (RFC 7692, 7), and so does a limit on our window below PMD_WINDOW_BITS.
  *
  * libwebsockets, which writes the answer, stops at the accepted offer only where that has
  * parameters, and takes another offer behind it for an error. So one without parameters is chosen

@@ -35,6 +35,7 @@ closes_at() { # CASE
 @test "conformance: a library that others wrote" { conforms library; }
 @test "conformance: the same on the other event loop" { conforms "fragments" --event-loop poll; }
 @test "conformance: permessage-deflate on the other event loop" { conforms "deflate" --event-loop poll; }
+@test "conformance: a storm of hostile clients" { conforms storm --reactors 2 --stall-timeout 2s --stream-buffer 64k; }
 @test "conformance: SIGTERM closes with 1001" { closes_at term; }
 @test "conformance: SIGUSR2 closes with 1012" { closes_at usr2; }
 @test "conformance: a client that does not answer the close holds nothing up" { closes_at silent; }

@@ -83,6 +83,7 @@ def closes(code):
     ({"server_no_context_takeover": True}, True),
     ({"server_no_context_takeover": True, "client_no_context_takeover": True}, True),
     ({"server_max_window_bits": 15}, True),
+    ({"server_max_window_bits": 12, "client_max_window_bits": 12}, True),  # the library's default
     ({"server_max_window_bits": 10}, False),
 )
 def deflate(options, taken):
