@@ -184,12 +184,59 @@ static void add_live(buf *out, scan_text payload, scan_text kind, bool color)
     add_part(out, payload, "added", "+", color ? "\033[32m" : "");
 }
 
+/* ---- what the daemon tells of itself ------------------------------------------------------------
+ */
+
+static bool is_one_of(scan_text key, const char *const *names)
+{
+    while (*names && !scan_is(key, *names))
+        names++;
+    return *names != NULL;
+}
+
+static void add_members(buf *out, scan_text object, const char *const *skip)
+{
+    scan_items it;
+    scan_text key, v;
+    if (scan_kind_of(object) != SCAN_OBJECT || !scan_enter(&it, object))
+        return;
+    while (scan_next(&it, &key, &v)) {
+        if (is_one_of(key, skip))
+            continue;
+        buf_addc(out, ' ');
+        add_decoded(out, key);
+        buf_addc(out, '=');
+        add_raw(out, v);
+    }
+}
+
+static void add_own(buf *out, scan_text payload, scan_text at, scan_text topic, bool color)
+{
+    static const char *const shown[] = {"at", "topic", "event", NULL}, *const none[] = {NULL};
+    scan_text v;
+    add_decoded(out, at);
+    buf_addc(out, ' ');
+    add_decoded(out, topic);
+    if (scan_member(payload, "metrics", &v)) {
+        add_members(out, v, none);
+        return;
+    }
+    if (scan_member(payload, "event", &v)) {
+        buf_adds(out, color ? " \033[36m" : " ");
+        add_decoded(out, v);
+        buf_adds(out, color ? "\033[0m" : "");
+    }
+    add_members(out, payload, shown);
+}
+
 void event_text(buf *out, scan_text payload, bool color)
 {
-    scan_text op, topic, kind;
+    scan_text op, topic, kind, at;
     if (scan_member(payload, "kind", &kind) && scan_member(payload, "topic", &topic) &&
         topic.n > 7 && memcmp(topic.p, "\"query:", 7) == 0)
         add_live(out, payload, kind, color);
+    else if (scan_member(payload, "at", &at) && scan_member(payload, "topic", &topic))
+        add_own(out, payload, at, topic, color);
     else if (scan_member(payload, "op", &op))
         add_change(out, payload, op, color);
     else

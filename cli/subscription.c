@@ -54,8 +54,12 @@ static void write_request(const subscription *s, buf *out)
         jw_raw(&w, s->params, strlen(s->params));
     }
     if (s->interval_ms) {
-        jw_key(&w, "min_interval");
+        jw_key(&w, s->query ? "min_interval" : "interval");
         jw_int(&w, s->interval_ms);
+    }
+    if (s->metrics) {
+        jw_key(&w, "metrics");
+        jw_raw(&w, s->metrics, strlen(s->metrics));
     }
     if (s->kinds) {
         jw_key(&w, "ops");
@@ -148,7 +152,7 @@ static bool take_event(subscription *s, scan_text payload)
     scan_text v;
     int64_t lsn = 0;
     bool foreign = !scan_member(payload, "topic", &v) || !s->topic || !scan_is(v, s->topic);
-    if (foreign && (s->table || s->query)) {
+    if (foreign && (s->table || s->query || s->of_daemon)) {
         notice_broadcast(s, payload);
         return true;
     }

@@ -43,7 +43,9 @@ struct subscription {
     const char
         *query; /* a live query in place of a topic, which the daemon then tells; else NULL */
     const char *params;   /* of the query: a JSON array or object, NULL: none */
-    int64_t interval_ms;  /* of the query, 0: the daemon's default */
+    bool of_daemon;       /* the topic is one of the daemon's own */
+    const char *metrics;  /* a JSON array of names, NULL: all */
+    int64_t interval_ms;  /* of the query or the metrics, 0: the daemon's default */
     char query_topic[64]; /* what the daemon told */
 
     bool has_position;

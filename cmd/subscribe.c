@@ -15,6 +15,7 @@
 #include "cli/text.h"
 #include "cli/ws_client.h"
 #include "cmd/command.h"
+#include "json/writer.h"
 
 typedef struct subscribe_options {
     const char *where;
@@ -23,6 +24,7 @@ typedef struct subscribe_options {
     const char *exec;
     const char *state;
     const char *query;
+    const char *topic;
     option_list params;
     int64_t interval;
     int64_t count;
@@ -43,7 +45,13 @@ static const option options[] = {
      OPTION_TEXT, offsetof(subscribe_options, query)},
     {"param", 'p', "NAME=VALUE", "with --query: value of the parameter :NAME", OPTION_LIST,
      offsetof(subscribe_options, params)},
-    {"interval", 'i', "MS", "with --query: at least so many milliseconds between two messages",
+    {"topic", 0, "NAME",
+     "follow what the daemon tells of itself: metrics (the words behind choose which, such as "
+     "cpu.* or feed.lag), queries, or system",
+     OPTION_TEXT, offsetof(subscribe_options, topic)},
+    {"interval", 'i', "MS",
+     "with --query: at least so many milliseconds between two messages; with --topic metrics: "
+     "from one sample to the next (default: 1000)",
      OPTION_INT, offsetof(subscribe_options, interval), 1, 3600000},
     {"count", 'n', "N", "end after N events", OPTION_INT, offsetof(subscribe_options, count), 1,
      INT64_MAX},
@@ -58,7 +66,7 @@ static const option options[] = {
 };
 
 const command_usage usage_subscribe = {
-    .synopsis = "[OPTION...] TABLE|channel:NAME|--query SQL [PARAM...]",
+    .synopsis = "[OPTION...] TABLE|channel:NAME|--query SQL [PARAM...]|--topic NAME [METRIC...]",
     .details = "Prints every committed change of a table, or every message on a channel, one a\n"
                "line as it comes: the event as JSON, or with --format line a text for people.\n\n"
                "When the connection is lost it connects again, waiting longer each time, and\n"
@@ -68,12 +76,15 @@ const command_usage usage_subscribe = {
                "that time.\n\n"
                "With --query it prints the result of the SELECT, one line, and then a line for\n"
                "each difference, until the query no longer works. After a disconnect it begins\n"
-               "with the whole result again.",
+               "with the whole result again.\n\n"
+               "With --topic it prints what the daemon tells of itself: metrics at an interval,\n"
+               "statements as they start and end, or what happens to the daemon.",
     .examples = "  rustydb subscribe countries\n"
                 "  rustydb subscribe orders --ops update --where 'new.total > old.total'\n"
                 "  rustydb subscribe orders --state orders.lsn --exec './ship.sh'\n"
                 "  rustydb subscribe channel:news --format line\n"
-                "  rustydb subscribe --query 'SELECT count(*) FROM orders WHERE state = ?' open",
+                "  rustydb subscribe --query 'SELECT count(*) FROM orders WHERE state = ?' open\n"
+                "  rustydb subscribe --topic metrics --interval 500 'cpu.*' queries.per_second",
     .formats = "jsonl line",
     COMMAND_OPTIONS(options),
 };
@@ -342,12 +353,37 @@ static int take_query(subscribe_run *r, const command *self, int n, char **words
     return -1;
 }
 
+/* A topic of the daemon's own; the words are names of metrics. */
+static int take_topic(subscribe_run *r, const command *self, int n, char **words)
+{
+    const subscribe_options *o = r->o;
+    if (o->query || o->since || o->where || o->ops || o->state || o->params.n)
+        return command_misuse(
+            self, "--topic goes without --query, --param, --since, --where, --ops and --state");
+    bool metrics = strcmp(o->topic, "metrics") == 0;
+    if (!metrics && (n || o->interval))
+        return command_misuse(self, "names and --interval go with --topic metrics alone");
+    json_writer w;
+    jw_init(&w, &r->params);
+    jw_begin_array(&w);
+    for (int i = 0; i < n; i++)
+        jw_str(&w, words[i]);
+    jw_end_array(&w);
+    r->s.topic = o->topic;
+    r->s.of_daemon = true;
+    r->s.metrics = n ? buf_cstr(&r->params) : NULL;
+    r->s.interval_ms = o->interval;
+    return -1;
+}
+
 static int prepare(subscribe_run *r, const command *self, int argc, char **argv)
 {
+    if (r->o->topic)
+        return take_topic(r, self, argc - 1, argv + 1);
     if (r->o->query)
         return take_query(r, self, argc - 1, argv + 1);
     if (r->o->params.n || r->o->interval)
-        return command_misuse(self, "--param and --interval go with --query");
+        return command_misuse(self, "--param and --interval go with --query or --topic");
     if (argc != 2)
         return command_misuse(self, "needs a table or a channel");
     int status = take_target(r, self, argv[1]);

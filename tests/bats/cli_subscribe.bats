@@ -344,3 +344,45 @@ END
   [ "$(jq -s '[.[].lsn] == ([.[].lsn] | sort) and length == 20001' "$T/events")" = true ]
   [ "$(tail -n 1 "$T/events" | jq '.row.x | length')" = 400000 ]
 }
+
+# ---- what the daemon tells of itself ----------------------------------------------------------------
+
+@test "--topic metrics prints chosen metrics at an interval" {
+  start_daemon
+  s --topic metrics --interval 100 --count 3 cpu.cores 'feed.*'
+  [ "$status" = 0 ]
+  [ "${#lines[@]}" = 3 ]
+  for line in "${lines[@]}"; do
+    jq -e '.topic == "metrics" and (.metrics | keys == ["cpu.cores","feed.head_lsn","feed.lag","feed.oldest_lsn"])' <<<"$line"
+  done
+  s --topic metrics --count 1 --format line cpu.cores
+  [ "$status" = 0 ]
+  [[ $output =~ ^[0-9T:.-]+Z\ metrics\ cpu.cores=[0-9]+$ ]]
+  s --topic metrics cpu.coers
+  [ "$status" = 5 ]
+  [[ $stderr == *cpu.cores* ]]
+}
+
+@test "--topic queries and --topic system print events" {
+  start_daemon
+  follow --topic queries --format line --count 2
+  sql 'SELECT 40 + 2'
+  wait_exit "$F"
+  grep -qE '^[0-9T:.-]+Z queries start .*user="root".* sql="SELECT 40 \+ 2"' "$T/events"
+  grep -qE ' queries end .* rows=1 ' "$T/events"
+  s --topic system --count 1
+  [ "$status" = 0 ]
+  jq -e --argjson pid "$DAEMON_PID" '.event == "started" and .pid == $pid' <<<"$output"
+}
+
+@test "--topic goes without what belongs to tables" {
+  start_daemon
+  for args in '--topic metrics --since 0' '--topic metrics --where 1' '--topic system --interval 100' \
+    '--topic queries cpu.cores' '--topic metrics --query SELECT'; do
+    # shellcheck disable=SC2086 # several words
+    s $args
+    [ "$status" = 2 ]
+  done
+  s --topic weather
+  [ "$status" = 5 ]
+}
