@@ -66,7 +66,7 @@ static const option options[] = {
 };
 
 const command_usage usage_subscribe = {
-    .synopsis = "[OPTION...] TABLE|channel:NAME|--query SQL [PARAM...]|--topic NAME [METRIC...]",
+    .synopsis = "[OPTION...] TABLE|channel:NAME|--query SQL|--topic NAME",
     .details = "Prints every committed change of a table, or every message on a channel, one a\n"
                "line as it comes: the event as JSON, or with --format line a text for people.\n\n"
                "When the connection is lost it connects again, waiting longer each time, and\n"
