@@ -103,6 +103,7 @@ void hub_sub_free(sub *s)
     kept_free(s->kept);
     mem_free(s->topic);
     mem_free(s->key);
+    mem_free(s->query);
     mem_free(s->request_id);
     mem_free(s);
 }

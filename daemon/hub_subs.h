@@ -63,14 +63,16 @@ typedef struct sub {
     int tables_read;
     int64_t *read_to; /* of each table, the position that it was read at; owned */
     char filter[FEED_FILTER_ID + 1];
-    char *topic;           /* owned */
-    char *key;             /* topic, operations, filter, columns: to find a second one; owned */
-    op_set ops;            /* 0: all */
-    const char *where;     /* in key; behind it the columns, each after a line end */
-    size_t where_len;      /* 0: no expression */
-    char *request_id;      /* of the subscribe message, until answered; owned */
-    sub_watch *watch;      /* NULL: nobody, or it was told */
-    atomic_int *listening; /* NULL, or the count of an own topic's subscriptions that it is in */
+    char *topic;             /* owned */
+    char *query;             /* of a live query: its statement; owned */
+    int64_t min_interval_ms; /* likewise, 0: none was asked for */
+    char *key;               /* topic, operations, filter, columns: to find a second one; owned */
+    op_set ops;              /* 0: all */
+    const char *where;       /* in key; behind it the columns, each after a line end */
+    size_t where_len;        /* 0: no expression */
+    char *request_id;        /* of the subscribe message, until answered; owned */
+    sub_watch *watch;        /* NULL: nobody, or it was told */
+    atomic_int *listening;   /* NULL, or the count of an own topic's subscriptions that it is in */
 } sub;
 
 typedef struct sub_request {

@@ -1,4 +1,5 @@
 #include "daemon/query_topic.h"
+#include "base/mem.h"
 #include "daemon/conn.h"
 #include "daemon/ws.h"
 
@@ -43,6 +44,8 @@ bool query_topic_subscribe(conn *c, const sub_request *q, const char *request_id
     if (!s)
         return false;
     s->source = &d->results;
+    s->query = xstrdup(q->query->sql);
+    s->min_interval_ms = q->min_interval_ms;
     const query_request r = {
         .listener = c->r->listener,
         .sub = s->number,

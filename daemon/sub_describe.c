@@ -58,6 +58,10 @@ static void put_filters(json_writer *w, const sub *s)
 {
     jw_key(w, "filters");
     jw_begin_object(w);
+    if (s->query) {
+        jw_key(w, "query");
+        jw_str(w, s->query);
+    }
     if (s->ops) {
         jw_key(w, "ops");
         jw_begin_array(w);
@@ -82,6 +86,10 @@ static void put_config(json_writer *w, const sub *s)
     jw_begin_object(w);
     jw_key(w, "policy");
     jw_str(w, sub_policy_name(s->policy));
+    if (s->min_interval_ms) {
+        jw_key(w, "min_interval");
+        jw_int(w, s->min_interval_ms);
+    }
     if (s->since >= 0) {
         jw_key(w, "since");
         jw_int(w, s->since);

@@ -532,6 +532,8 @@ async def listed():
         {"connection_id": s.welcome["payload"]["connection_id"], "query": "SELECT * FROM t", "min_interval": 50},
     )
     assert made["subscription_type"] == "query" and len(made["target"]) == 16, made
+    assert made["filters"] == {"query": "SELECT * FROM t"}, made
+    assert made["config"]["min_interval"] == 50, made
     m = await s.recv()
     if m["type"] == "subscribed":
         m = await s.recv()
