@@ -80,6 +80,8 @@ static void on_commit(void *arg, int64_t head)
     (void)head;
     if (d->feed)
         feed_wake(d->feed);
+    if (d->replication)
+        replication_wake(d->replication);
     if (d->live)
         queries_wake(d->live);
 }
@@ -175,6 +177,26 @@ static bool start_reactors(process *p, error *e)
     return true;
 }
 
+static void render_replication(buf *out, int form, const char *json, size_t n)
+{
+    form_write(out, form, &(form_message){.type = "event", .json = json, .len = n});
+}
+
+static bool start_replication(server *d, const config *cfg, error *e)
+{
+    const replication_config rc = {
+        .slice = 500,
+        .max_consumers = (int)cfg->max_replication_consumers,
+        .max_slots = (int)cfg->max_replication_slots,
+        .render = render_replication,
+    };
+    d->replication = replication_start(d->engine, &rc, e);
+    if (!d->replication)
+        return false;
+    d->consumers = replication_as_source(d->replication);
+    return true;
+}
+
 static bool start(process *p, const config *cfg, error *e)
 {
     const feed_config fc = {.slice = 500, .forms = form_table(), .n_forms = FORM_COUNT};
@@ -185,7 +207,7 @@ static bool start(process *p, const config *cfg, error *e)
     d->auth = auth_open(d->engine, d->data_dir, e);
     d->feed = d->auth ? feed_start(d->engine, &fc, e) : NULL;
     d->tables = feed_as_source(d->feed);
-    if (!d->feed || !start_live(d, cfg, e) ||
+    if (!d->feed || !start_live(d, cfg, e) || !start_replication(d, cfg, e) ||
         !listener_open(cfg->listen, (int)cfg->reactors, p->fds, &p->bound, d->listen,
                        sizeof d->listen, e))
         return false;
@@ -317,6 +339,8 @@ static void stop(process *p)
         feed_stop(d->feed); /* freed when the engine commits nothing more that could wake it */
     if (d->live)
         queries_stop(d->live); /* likewise */
+    if (d->replication)
+        replication_stop(d->replication); /* likewise */
     if (d->workers.n_threads)
         task_pool_stop(&d->workers);
     for (int i = 0; i < d->n_reactors; i++)
@@ -328,6 +352,7 @@ static void stop(process *p)
         engine_close(d->engine, daemon_config(d)->shutdown_timeout * 1000);
     feed_free(d->feed);
     queries_free(d->live);
+    replication_free(d->replication);
     while (p->old) {
         old_config *next = p->old->next;
         config_free(p->old->cfg);

@@ -14,6 +14,7 @@
 #include "engine/engine.h"
 #include "daemon/event_gate.h"
 #include "feed/feed.h"
+#include "feed/replication.h"
 #include "live/queries.h"
 
 struct reactor;
@@ -35,7 +36,9 @@ typedef struct server {
     feed_source samples; /* the sampler, likewise */
     queries *live;
     feed_source results; /* the live queries, likewise */
-    task_pool workers;   /* imports */
+    replication *replication;
+    feed_source consumers; /* the replication, likewise */
+    task_pool workers;     /* imports */
     struct reactor *reactors[MAX_REACTORS];
     int n_reactors;
     struct sampler *sampler;

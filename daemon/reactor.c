@@ -452,6 +452,7 @@ bool reactor_open(reactor *r, server *d, int index, int listen_fd, error *e)
     if (r->listener < 0)
         return error_set(e, ERR_INTERNAL_ERROR, "the feed has too many listeners");
     queries_add_listener(d->live, r->listener, &r->box);
+    replication_add_listener(d->replication, r->listener, &r->box);
     return true;
 }
 

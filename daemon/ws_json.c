@@ -143,6 +143,7 @@ static const message_type types[] = {
     {"cancel", NULL, ws_request_cancel, false},
     {"subscribe", NULL, ws_request_subscribe, false},
     {"unsubscribe", NULL, ws_request_unsubscribe, false},
+    {"ack", NULL, ws_request_ack, false},
     {"publish", NULL, ws_request_publish, false},
 };
 

@@ -14,6 +14,7 @@ static const struct endpoint {
     {"/api/v1/ws/events", &ws_protocol_events},
     {"/api/v1/ws/metrics", &ws_protocol_metrics},
     {"/api/v1/ws/query", &ws_protocol_query},
+    {"/api/v1/ws/replication", &ws_protocol_replication},
     {NULL, NULL},
 };
 

@@ -79,9 +79,10 @@ void sub_info_write(json_writer *w, const sub_info *s);
 /* The members that say why a connection is about to be closed. */
 void closing_write(json_writer *w, const conn *c);
 
-extern const ws_protocol ws_protocol_metrics; /* ws_metrics.c */
-extern const ws_protocol ws_protocol_events;  /* ws_events.c */
-extern const ws_protocol ws_protocol_query;   /* ws_query.c */
+extern const ws_protocol ws_protocol_metrics;     /* ws_metrics.c */
+extern const ws_protocol ws_protocol_events;      /* ws_events.c */
+extern const ws_protocol ws_protocol_query;       /* ws_query.c */
+extern const ws_protocol ws_protocol_replication; /* ws_replication.c */
 
 /* What people are told of it: its name, or the endpoint's path. */
 static inline const char *ws_protocol_called(const ws_protocol *p)

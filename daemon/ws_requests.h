@@ -38,11 +38,19 @@ ws_request ws_request_unsubscribe; /* {"subscription_id"} */
 ws_request ws_request_publish;     /* {"channel","message","event"?,"metadata"?} */
 ws_request ws_request_broadcast;   /* the same without a channel too: to everyone */
 
+/* ---- ws_replication.c ---- */
+/* {"slot_name"?,"create"?,"since"?,"tables"?,"ddl"?}: what `subscribe` means for this topic. */
+ws_request ws_request_replication;
+ws_request ws_request_ack; /* {"lsn"} of the connection's subscription to replication */
+
 /* ---- for the files above ---- */
 /* What the connection's requests are read and answered by. */
 const ws_protocol *ws_request_protocol(const conn *c);
 /* Takes the fields of input, under the name that the protocol has for it. */
 bool ws_request_read(const conn *c, json_t *input, const json_field *fields, int n, error *e);
+/* A list of names (`where`.`what` in messages), borrowed from it: NULL is none. */
+bool ws_request_names(json_t *list_of, const char *where, const char *what, const char **to,
+                      int room, int *n, error *e);
 /* A run for a request: NULL with BUSY when the connection has max_pending under way. Its end is
  * told through ws_protocol.finish, unless on_done is set to something else. */
 struct run *ws_request_run(conn *c, const char *id, job_kind kind, error *e);

@@ -34,9 +34,8 @@ static bool read_ops(json_t *list_of, const char *where, op_set *ops, error *e)
     return true;
 }
 
-/* A list of names, borrowed from it; NULL is none. */
-static bool read_names(json_t *list_of, const char *where, const char *what, const char **to,
-                       int room, int *n, error *e)
+bool ws_request_names(json_t *list_of, const char *where, const char *what, const char **to,
+                      int room, int *n, error *e)
 {
     size_t i;
     json_t *item;
@@ -113,6 +112,17 @@ static bool subscribe_query(conn *c, const char *id, const query_fields *f, cons
     return ok;
 }
 
+/* Replication has options of its own. */
+static bool is_of_replication(const conn *c, json_t *input)
+{
+    const ws_protocol *p = c->ws->protocol;
+    const char *topic = json_string_value(json_object_get(input, "topic"));
+    if (p->of_tables || (p->topic && topic && strcmp(topic, p->topic) != 0))
+        return false; /* refused in a moment */
+    topic = topic ? topic : p->topic;
+    return topic && strcmp(topic, "replication") == 0;
+}
+
 bool ws_request_subscribe(conn *c, const char *id, json_t *input, error *e)
 {
     char log_id[POSITION_LOG_ID_MAX];
@@ -139,6 +149,8 @@ bool ws_request_subscribe(conn *c, const char *id, json_t *input, error *e)
         {"interval", FIELD_INT, false, &interval_ms, METRICS_INTERVAL_MIN_MS,
          METRICS_INTERVAL_MAX_MS},
     };
+    if (is_of_replication(c, input))
+        return ws_request_replication(c, id, input, e);
     if (!ws_request_read(c, input, fields, JSON_FIELDS(fields), e))
         return false;
     if (!query.sql && (query.params || query.min_interval_ms))
@@ -148,8 +160,9 @@ bool ws_request_subscribe(conn *c, const char *id, json_t *input, error *e)
         return false;
     s.tables = names;
     s.columns = columns;
-    if (!read_names(tables, where, "tables", names, FEED_MAX_TABLES, &s.n_tables, e) ||
-        !read_names(list_of_columns, where, "columns", columns, FEED_MAX_COLUMNS, &s.n_columns, e))
+    if (!ws_request_names(tables, where, "tables", names, FEED_MAX_TABLES, &s.n_tables, e) ||
+        !ws_request_names(list_of_columns, where, "columns", columns, FEED_MAX_COLUMNS,
+                          &s.n_columns, e))
         return false;
     if (ops && !read_ops(ops, where, &s.ops, e))
         return false;

@@ -45,5 +45,12 @@ void api_ws_subscription(request *q);
 void api_ws_unsubscribe(request *q);
 /* subscribe.c */
 void api_ws_subscribe(request *q);
+/* replication.c */
+void api_replication_status(request *q);
+void api_replication_consumers(request *q);
+void api_replication_slots(request *q);
+void api_replication_slot(request *q);
+void api_replication_create(request *q);
+void api_replication_drop(request *q);
 
 #endif

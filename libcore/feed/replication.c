@@ -231,14 +231,11 @@ void replication_wake(replication *r)
         mailbox_post(&r->box, &r->wake.link);
 }
 
-int replication_add_listener(replication *r, mailbox *box)
+void replication_add_listener(replication *r, int number, mailbox *box)
 {
     pthread_mutex_lock(&r->lock);
-    int n = r->n_listeners < FEED_MAX_LISTENERS ? r->n_listeners++ : -1;
-    if (n >= 0)
-        r->listeners[n] = box;
+    r->listeners[number] = box;
     pthread_mutex_unlock(&r->lock);
-    return n;
 }
 
 /* Asks for something about a consumer. Under the lock; true: its letter is to be posted. */

@@ -21,6 +21,9 @@
 
 typedef struct replication replication;
 
+/* feed_msg.stream of every message here: no stream that anybody else gives frames to. */
+#define REPLICATION_STREAM ((uint64_t)1 << 62)
+
 enum {
     REPLICATION_NAME = ENGINE_SLOT_NAME, /* bytes of a slot's name */
     REPLICATION_TABLES = 256,            /* tables that a consumer may name */
@@ -46,8 +49,9 @@ void replication_stop(replication *r);
 /* After replication_stop and engine_close. NULL is fine. */
 void replication_free(replication *r);
 
-/* As feed_add_listener. */
-int replication_add_listener(replication *r, mailbox *box);
+/* A listener by the number that the feed has given it (feed_add_listener), so that it has the same
+ * one everywhere. Before it asks for anything. Any thread. */
+void replication_add_listener(replication *r, int number, mailbox *box);
 
 typedef struct replication_request {
     int listener;

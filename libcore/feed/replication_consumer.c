@@ -19,6 +19,7 @@ static feed_msg *message_new(feed_msg_kind kind, uint64_t sub)
     m->tag = FEED_TAG;
     m->kind = kind;
     m->sub = sub;
+    m->stream = REPLICATION_STREAM;
     return m;
 }
 

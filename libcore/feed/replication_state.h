@@ -141,7 +141,6 @@ struct replication {
     pthread_mutex_t lock; /* guards known, listeners, and the marked fields of every consumer */
     list known;
     mailbox *listeners[FEED_MAX_LISTENERS];
-    int n_listeners;
 
     log_reader *reader;
     list consumers; /* admitted */

@@ -391,6 +391,7 @@ async def discover():
         "savepoint",
         "subscribe",
         "unsubscribe",
+        "ack",
         "broadcast",
         "cancel",
         "status",
@@ -422,7 +423,7 @@ async def discover():
             assert m["params"][0]["name"] in e.message, e.message
     _, _, body = Rest().raw("POST", "/rpc", '{"jsonrpc":"2.0","id":1,"method":"rpc.discover"}')
     over_http = {m["name"] for m in json.loads(body)["result"]["methods"]}
-    assert set(methods) - over_http == {"subscribe", "unsubscribe", "cancel", "auth"}, over_http
+    assert set(methods) - over_http == {"subscribe", "unsubscribe", "ack", "cancel", "auth"}, over_http
     await s.close()
 
 
