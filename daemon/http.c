@@ -774,6 +774,8 @@ static bool read_offer(struct lws *wsi, char *offered, size_t room)
 static const ws_protocol *check_upgrade(request *q, struct lws *wsi, principal *who, error *e)
 {
     char offered[WS_OFFER_MAX];
+    if (!ws_handshake_asked(wsi, e))
+        return NULL;
     if (!read_offer(wsi, offered, sizeof offered)) {
         error_set(e, ERR_INVALID_MESSAGE, "too many subprotocols are offered");
         return NULL;

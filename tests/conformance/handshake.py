@@ -89,9 +89,10 @@ def no_upgrade(value):
 
 
 def other_upgrade():
-    """an upgrade to HTTP/2 is 400"""
+    """an upgrade to HTTP/2 is 400, wherever it is asked for"""
     settings = {"Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAARAAAAAAAIAAAAA"}
-    _problem(request(settings), 400, "INVALID_MESSAGE")
+    for path in (ENDPOINT, "/api/v1/health/liveness", "/elsewhere"):
+        _problem(request(settings, path=path), 400, "INVALID_MESSAGE")
 
 
 @each("foo", "foo, websocket", "websocket, foo")
