@@ -33,6 +33,7 @@ static const option options[] = {
     {"topic", 0, "KIND", "channel or table (fanout)", OPTION_TEXT, AT(topic), 0, 0},
     {"via", 0, "WAY", "rest or ws: how messages are published (fanout)", OPTION_TEXT, AT(via), 0,
      0},
+    {"where", 0, "KIND", "equal (column = value) or other (filters)", OPTION_TEXT, AT(where), 0, 0},
     {"pid", 0, "PID", "process to measure (default: the daemon, where it is local)", OPTION_INT,
      AT(pid), 1, 1 << 22},
     {"target", 0, "URL", "GET that address of any server instead (read)", OPTION_TEXT, AT(target),
@@ -74,6 +75,8 @@ static int check(const command *self, const bench_options *o)
         return command_misuse(self, "--topic is channel or table, not \"%s\"", o->topic);
     if (!is_one_of(o->via, "rest", "ws"))
         return command_misuse(self, "--via is rest or ws, not \"%s\"", o->via);
+    if (!is_one_of(o->where, "equal", "other"))
+        return command_misuse(self, "--where is equal or other, not \"%s\"", o->where);
     if (o->duration_ms > 3600000 || o->warmup_ms > 3600000)
         return command_misuse(self, "an hour is the most");
     return -1;

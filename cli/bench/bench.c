@@ -240,6 +240,7 @@ static void fill_in(bench_options *o, const bench_options *fallback)
     DEFAULT(rate);
     DEFAULT(topic);
     DEFAULT(via);
+    DEFAULT(where);
 #undef DEFAULT
 }
 

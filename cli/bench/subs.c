@@ -40,12 +40,15 @@ static void opened(bench_ws *w)
         join(s);
         return;
     }
-    char text[200];
-    int n = snprintf(text, sizeof text,
-                     "{\"id\":\"s\",\"type\":\"subscribe\",\"payload\":{\"topic\":\"%s\"}}",
-                     s->all->topic);
+    buf text = BUF_INIT;
+    buf_addf(&text, "{\"id\":\"s\",\"type\":\"subscribe\",\"payload\":{\"topic\":\"%s\"",
+             s->all->topic);
+    if (s->all->ask)
+        s->all->ask(s, &text);
+    buf_adds(&text, "}}");
     w->frames.want = true;
-    bench_ws_text(w, text, (size_t)n);
+    bench_ws_text(w, text.data, text.len);
+    buf_free(&text);
     bench_ws_flush(w);
 }
 
@@ -89,7 +92,8 @@ static const bench_ws_calls calls = {.opened = opened, .frame = frame, .closed =
 
 static void open_more(bench_subs *s)
 {
-    while (s->started < s->n && s->started - s->live < BENCH_SUBS_OPENING && !s->failure[0]) {
+    int most = s->opening ? s->opening : BENCH_SUBS_OPENING;
+    while (s->started < s->n && s->started - s->live < most && !s->failure[0]) {
         bench_sub *one = &s->list[s->started];
         error e;
         one->all = s;

@@ -48,6 +48,21 @@ holds() {
   done
 }
 
+@test "filters: each insert reaches the one that waits for its value" {
+  start_daemon
+  for kind in equal other; do
+    bench filters --subscribers 20 --clients 2 --duration 300ms --where "$kind"
+    holds '.events_per_second > 0 and .deliveries_per_second > 0.8 * .events_per_second'
+    holds '.server_cpu_per_event_us > 0'
+  done
+}
+
+@test "storm: everyone gets what was missed, once" {
+  start_daemon
+  bench storm --subscribers 50 --rows 300
+  holds '.everyone_served_after_ms > 0 and .each_served_after_us.count == 50'
+}
+
 @test "mixed: reads, inserts and events" {
   start_daemon
   bench mixed --clients 4 --subscribers 3 --rows 50 --duration 300ms
