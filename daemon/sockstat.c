@@ -19,6 +19,15 @@ int64_t sockstat_taken(int fd)
     return (int64_t)info.tcpi_bytes_received - waiting;
 }
 
+int64_t sockstat_acked(int fd)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    memset(&info, 0, sizeof info);
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? (int64_t)info.tcpi_bytes_acked
+                                                                   : 0;
+}
+
 int64_t sockstat_unsent(int fd)
 {
     int waiting = 0;

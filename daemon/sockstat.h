@@ -9,6 +9,10 @@
  * waiting. -1 when the socket is no TCP socket. */
 int64_t sockstat_taken(int fd);
 
+/* Bytes that were written and that the peer has acknowledged, since the socket was opened; 0 when
+ * it is not known. */
+int64_t sockstat_acked(int fd);
+
 /* Bytes that were written and that the peer has not acknowledged; 0 when it is not known. */
 int64_t sockstat_unsent(int fd);
 

@@ -1,6 +1,7 @@
 #include "daemon/ws.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/sockstat.h"
 #include "base/mem.h"
 #include "daemon/hub_subs.h"
 
@@ -315,6 +316,26 @@ int ws_on_writable(conn *c)
     return 0;
 }
 
+/* A ping stands behind all that was written before. While that moves, the peer is alive, if slow.
+ */
+static bool still_taking(conn *c)
+{
+    int64_t acked = sockstat_acked(c->fd), before = c->ws->acked;
+    c->ws->acked = acked;
+    return acked > before && sockstat_unsent(c->fd) > 0;
+}
+
+static void check_ping(conn *c, int64_t now, int64_t limit)
+{
+    ws *s = c->ws;
+    if (still_taking(c)) {
+        s->pinged_us = now;
+    } else if (now - s->pinged_us > limit) {
+        log_debug("dead_peer", "connection %s did not answer a ping", s->id);
+        conn_kill(c);
+    }
+}
+
 void ws_tick(conn *c, int64_t now)
 {
     ws *s = c->ws;
@@ -325,11 +346,11 @@ void ws_tick(conn *c, int64_t now)
         conn_end(c, 1008, "no credentials came in time");
         return;
     }
-    if (s->pinged_us && now - s->pinged_us > cfg->ping_interval * 1000) {
-        log_debug("dead_peer", "connection %s did not answer a ping", s->id);
-        conn_kill(c);
-    } else if (!s->pinged_us && now - c->last_activity_us > cfg->ping_interval * 1000) {
+    if (s->pinged_us) {
+        check_ping(c, now, cfg->ping_interval * 1000);
+    } else if (now - c->last_activity_us > cfg->ping_interval * 1000) {
         s->pinged_us = now;
+        s->acked = sockstat_acked(c->fd);
         s->ping_due = true;
         lws_callback_on_writable(c->wsi);
     }

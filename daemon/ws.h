@@ -27,9 +27,11 @@ typedef struct ws {
     int offers_seen;        /* of permessage-deflate in the handshake */
     list subs;              /* sub.ws_link */
     int n_subs;
-    agent *agent;   /* what the client calls itself, NULL: nothing; held */
-    char *metadata; /* what the client told of itself: a JSON object, NULL: nothing; owned */
-    int64_t opened_us, pinged_us; /* monotonic; pinged_us 0: no ping is out */
+    agent *agent;      /* what the client calls itself, NULL: nothing; held */
+    char *metadata;    /* what the client told of itself: a JSON object, NULL: nothing; owned */
+    int64_t opened_us; /* monotonic, as the next */
+    int64_t pinged_us; /* a ping is out or due since, or it has moved since; 0: none is */
+    int64_t acked;     /* while one is: bytes that the peer had taken when last looked at */
     bool ping_due;
     bool close_sent;  /* our close frame is out */
     int bad_messages; /* malformed ones since the last good one */

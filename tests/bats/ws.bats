@@ -66,6 +66,16 @@ load helper
   case_of ws_session connection_limit
 }
 
+@test "peers that have stopped are found in time, whatever is on its way to them" {
+  start_daemon --ping-interval 400ms --stream-buffer 64m
+  case_of ws_session dead_peers_are_found
+}
+
+@test "a slow reader that is far behind is no dead peer" {
+  start_daemon --ping-interval 400ms --stream-buffer 64m
+  case_of ws_session slow_reader_is_alive
+}
+
 @test "messages in fragments, with a ping among them, and a byte at a time" {
   start_daemon
   case_of ws_session fragments

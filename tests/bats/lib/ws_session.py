@@ -1,6 +1,7 @@
 """Cases of ws.bats: opening, authenticating, pinging, compressing and closing a session."""
 
 import asyncio
+import json
 import os
 import signal
 import time
@@ -8,7 +9,19 @@ import time
 import websockets
 
 import raw
-from rdb import Closed, Rest, connect, daemon_pid, eventually_async, main, port, sql, token
+from rdb import (
+    SLOW,
+    Closed,
+    Rest,
+    connect,
+    daemon_pid,
+    eventually,
+    eventually_async,
+    main,
+    port,
+    sql,
+    token,
+)
 
 
 async def welcome():
@@ -225,6 +238,65 @@ def silent_client_is_pinged_and_closed():
     assert raw.PING in frames, frames
     polite.close()
     quiet.close()
+
+
+def dead_peers_are_found():
+    """With ping_interval at 400 ms: peers that have stopped, with and without something on its way
+    to them, are gone within twice that (and the quarter second between two looks)."""
+    rest = Rest()
+    rest.run("CREATE TABLE t(a TEXT)")
+    idle, fed, flooded = raw.RawSession(), raw.RawSession(), raw.RawSession(rcvbuf=4096)
+    for s, topic in ((fed, "channel:x"), (flooded, "table:t")):
+        s.message("subscribe", {"topic": topic})
+        assert s.answer()["type"] == "subscribed"
+    # Far more than the sockets hold.
+    rest.run(
+        "INSERT INTO t WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 4000)"
+        " SELECT printf('%.*c', 4000, 'x') FROM c"
+    )
+    started = time.monotonic()
+
+    def left():
+        rest.call("POST", "/ws/broadcast", {"channel": "x", "message": "are you there?"})
+        return rest.call("GET", "/ws/connections")["total"]
+
+    assert left() == 3
+    eventually(lambda: left() == 0)
+    took = time.monotonic() - started
+    assert took < 2 * 0.4 + 0.25 + 1.5 * SLOW, took
+    for s in (idle, fed, flooded):
+        s.close()
+
+
+def slow_reader_is_alive():
+    """With ping_interval at 400 ms: one that reads, if slowly, and is far behind stays; the ping
+    reaches it late, but it does take what is sent."""
+    rest = Rest()
+    rest.run("CREATE TABLE t(a TEXT)")
+    s = raw.RawSession(rcvbuf=16384)
+    s.message("subscribe", {"topic": "table:t"})
+    assert s.answer()["type"] == "subscribed"
+    rest.run(
+        "INSERT INTO t WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 6000)"
+        " SELECT printf('%.*c', 4000, 'x') FROM c"
+    )
+    started, pieces = time.monotonic(), []
+    while time.monotonic() - started < 4:
+        pieces.append(s.s.recv(32768))
+        assert pieces[-1], "it was cut off"
+        time.sleep(0.02)
+    assert rest.call("GET", "/ws/connections")["total"] == 1
+    s.reader.left = b"".join(pieces)
+    events = 0
+    while events < 6000:
+        opcode, payload, _ = s.recv_frame()
+        if opcode == raw.PING:
+            s.send(raw.PONG, payload)
+        elif opcode == raw.TEXT:
+            events += json.loads(payload)["type"] == "event"
+        else:
+            raise AssertionError(f"closed: {s.closed}")
+    s.close()
 
 
 async def connection_limit():
