@@ -7,6 +7,8 @@
 #include "cli/problem.h"
 #include "json/writer.h"
 
+enum { MAX_RETRY_AFTER_MS = 600000 };
+
 bool subscription_since(subscription *s, const char *text)
 {
     const char *colon = strrchr(text, ':');
@@ -33,6 +35,7 @@ void subscription_position(const subscription *s, buf *out)
 void subscription_connect(subscription *s)
 {
     s->live = false;
+    s->retry_after_ms = 0;
     error_clear(&s->err);
 }
 
@@ -173,11 +176,13 @@ static bool take_closing(subscription *s, scan_text payload)
 {
     scan_text v;
     char reason[120] = "";
-    int64_t code = 0;
+    int64_t code = 0, after = 0;
     if (scan_member(payload, "reason", &v))
         copy_text(reason, sizeof reason, v);
     if (scan_member(payload, "code", &v))
         scan_int(v, &code);
+    if (scan_member(payload, "retry_after_ms", &v) && scan_int(v, &after) && after > 0)
+        s->retry_after_ms = after < MAX_RETRY_AFTER_MS ? after : MAX_RETRY_AFTER_MS;
     if (s->err.code == ERR_NONE)
         error_set(&s->err, code == 1008 ? ERR_AUTH_FAILED : ERR_SHUTTING_DOWN,
                   "the daemon closes the connection: %s (%" PRId64 ")", reason, code);

@@ -52,9 +52,10 @@ struct subscription {
     int64_t lsn;
     char log_id[SUBSCRIPTION_LOG_ID]; /* empty: not known (a plain --since) */
 
-    bool live;     /* `subscribed` has come on this connection */
-    bool finished; /* an event handler ended it */
-    error err;     /* why it must end, or why the connection was given up; ERR_NONE: neither */
+    int64_t retry_after_ms; /* the daemon asks to wait so long before the next connection, 0: not */
+    bool live;              /* `subscribed` has come on this connection */
+    bool finished;          /* an event handler ended it */
+    error err; /* why it must end, or why the connection was given up; ERR_NONE: neither */
 };
 
 /* Sets the position from "N" or "LOG_ID:N". False when it is neither. */

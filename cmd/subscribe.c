@@ -220,7 +220,7 @@ static bool on_tick(void *arg)
 static bool wait_before_retry(subscribe_run *r, const error *why)
 {
     char text[600];
-    int ms = backoff_next(&r->wait);
+    int ms = backoff_next(&r->wait) + (int)r->s.retry_after_ms;
     int64_t left = r->deadline_us ? (r->deadline_us - clock_mono_us()) / 1000 : ms;
     if (left < ms)
         ms = left < 0 ? 0 : (int)left;

@@ -6,6 +6,7 @@
 #include "daemon/listener.h"
 #include "daemon/metrics_sampler.h"
 #include "daemon/reactor.h"
+#include "daemon/reconnect.h"
 #include "daemon/system_events.h"
 #include "daemon/tls.h"
 #include "daemon/forms.h"
@@ -329,6 +330,7 @@ static void stop(process *p)
     atomic_store(&d->phase, PHASE_STOPPING);
     runtime_withdraw(p->published);
     system_stopping(d);
+    reconnect_plan(d);
     for (int i = 0; i < d->n_reactors; i++)
         reactor_stop(d->reactors[i]);
     for (int i = 0; i < d->n_reactors; i++)

@@ -45,6 +45,7 @@ typedef struct server {
     atomic_int listening[OWN_TOPICS]; /* subscriptions, all reactors */
     event_gate gates[OWN_TOPICS];
     atomic_int reactors_in_use; /* running, and not empty of connections while stopping */
+    int64_t reconnect_ms;       /* while stopping: clients are to come back within this */
     int close_code;             /* WebSocket close code of a stop: 1001, or 1012 for a restart */
     atomic_int phase;           /* daemon_phase */
     int64_t started_mono_us;

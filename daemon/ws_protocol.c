@@ -1,4 +1,5 @@
 #include "daemon/ws_protocol.h"
+#include "daemon/reconnect.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -108,10 +109,15 @@ void sub_info_write(json_writer *w, const sub_info *s)
 
 void closing_write(json_writer *w, const conn *c)
 {
+    int64_t retry_after = reconnect_after_ms(c);
     jw_key(w, "event");
     jw_str(w, "closing");
     jw_key(w, "code");
     jw_int(w, c->close_code);
     jw_key(w, "reason");
     jw_str(w, c->close_reason);
+    if (retry_after >= 0) {
+        jw_key(w, "retry_after_ms");
+        jw_int(w, retry_after);
+    }
 }

@@ -239,6 +239,40 @@ asyncio.run(go())' >"$T/session"
   wait_until grep -q ^1012 "$T/session"
 }
 
+@test "clients are asked to come back one after the other, and the command line does" {
+  local signal
+  for signal in TERM USR2; do
+    start_daemon --reconnect-rate 10 --reactors 2
+    background "$BIN" subscribe -v channel:x 2>"$T/follower"
+    wait_until grep -q 'subscribed to' "$T/follower"
+    background "$PYTHON" -c '
+import asyncio, rdb
+async def go():
+    sessions = [await rdb.connect() for _ in range(39)]
+    one = sessions.pop()
+    rdb.Rest().call("DELETE", "/ws/connections/" + one.welcome["payload"]["connection_id"])
+    await one.until_closed()
+    assert "retry_after_ms" not in one.system[0], one.system
+    print("open", flush=True)
+    for s in sessions:
+        await s.until_closed()
+    after = sorted(s.system[-1]["retry_after_ms"] for s in sessions)
+    assert 0 <= after[0] <= 1500 and 2500 <= after[-1] <= 3900 and len(set(after)) > 30, after
+    print("spread", flush=True)
+asyncio.run(go())' >"$T/session"
+    local clients=$BG
+    wait_until grep -q open "$T/session"
+    kill -"$signal" "$DAEMON_PID"
+    wait_exit "$DAEMON_PID"
+    wait_exit "$clients"
+    grep -q spread "$T/session"
+    wait_until grep -Eq 'connecting again in [0-4]\.[0-9] s' "$T/follower"
+    kill "${PIDS[1]}"
+    wait_exit "${PIDS[1]}" || true
+    PIDS=()
+  done
+}
+
 # ---- the token --------------------------------------------------------------------------------------
 
 @test "the first start makes root.token, mode 0600, and the database holds no trace of it" {

@@ -184,6 +184,17 @@ static void errors_end_it(void **state)
     assert_int_equal(r.s.err.code, ERR_SHUTTING_DOWN);
     assert_non_null(strstr(r.s.err.message, "restart (1012)"));
     assert_false(subscription_is_permanent(&r.s.err));
+    assert_int_equal(r.s.retry_after_ms, 0);
+
+    subscription_connect(&r.s);
+    assert_true(say(&r, "{\"type\":\"system\",\"payload\":{\"event\":\"closing\",\"code\":1012,"
+                        "\"reason\":\"restart\",\"retry_after_ms\":1500}}"));
+    assert_int_equal(r.s.retry_after_ms, 1500);
+    subscription_connect(&r.s);
+    assert_int_equal(r.s.retry_after_ms, 0);
+    assert_true(say(&r, "{\"type\":\"system\",\"payload\":{\"event\":\"closing\",\"code\":1012,"
+                        "\"reason\":\"restart\",\"retry_after_ms\":99999999999}}"));
+    assert_int_equal(r.s.retry_after_ms, 600000);
     finish(&r);
 }
 
