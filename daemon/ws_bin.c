@@ -6,6 +6,7 @@
 #include "daemon/encode.h"
 #include "daemon/hub_publish.h"
 #include "daemon/hub_subs.h"
+#include "daemon/metrics_streams.h"
 #include "daemon/params.h"
 #include "daemon/ws.h"
 #include "daemon/ws_requests.h"
@@ -234,28 +235,70 @@ static bool subscribe_query(const request *q, const sub_request *options, error 
            hub_subscribe(q->c, &s, q->id, e);
 }
 
+static bool subscribe_metrics(const request *q, sub_request *s, error *e)
+{
+    const bin_subscribe *b = &q->m->subscribe;
+    s->topic = "metrics";
+    s->of_metrics = true;
+    if (b->interval_ms.is && b->interval_ms.v < METRICS_INTERVAL_MIN_MS)
+        return error_set(e, ERR_INVALID_MESSAGE, "interval_ms is below %d",
+                         METRICS_INTERVAL_MIN_MS);
+    if (!bin_opt_limit(b->interval_ms, "interval_ms", METRICS_INTERVAL_MAX_MS, &s->interval_ms, e))
+        return false;
+    if (b->metrics.n)
+        s->metrics = (metric_set){0};
+    for (size_t i = 0; i < b->metrics.n; i++) {
+        const char *name = bin_cstr(q->mem, b->metrics.v[i], "metrics", e);
+        if (!name || !metric_set_add(&s->metrics, name, e))
+            return false;
+    }
+    return hub_subscribe(q->c, s, q->id, e);
+}
+
+static bool subscribe_topic(const request *q, sub_request *s, error *e)
+{
+    s->topic = bin_cstr(q->mem, q->m->subscribe.topic, "topic", e);
+    return s->topic && hub_subscribe(q->c, s, q->id, e);
+}
+
+static bool subscribe_tables(const request *q, sub_request *s, error *e)
+{
+    const char *tables[FEED_MAX_TABLES];
+    sub_request named = *s;
+    named.tables = tables;
+    if (!read_names(q, &q->m->subscribe.tables, "tables", FEED_MAX_TABLES, tables, &named.n_tables,
+                    e))
+        return false;
+    if (named.n_tables == 0)
+        return error_set(e, ERR_INVALID_MESSAGE, "tables is empty");
+    return hub_subscribe(q->c, &named, q->id, e);
+}
+
 static bool on_subscribe(const request *q, error *e)
 {
-    const char *tables[FEED_MAX_TABLES], *columns[FEED_MAX_COLUMNS];
+    const char *columns[FEED_MAX_COLUMNS];
     const bin_subscribe *b = &q->m->subscribe;
-    sub_request s = {.tables = tables, .columns = columns};
+    sub_request s = {
+        .columns = columns,
+        .interval_ms = METRICS_INTERVAL_MS,
+        .metrics = metric_set_all(),
+    };
     if (!read_options(q, &s, e) ||
         !read_names(q, &b->columns, "columns", FEED_MAX_COLUMNS, columns, &s.n_columns, e))
         return false;
     switch ((bin_subscribe_form)q->m->form) {
+    case BIN_SUBSCRIBE_TOPIC:
+        return subscribe_topic(q, &s, e);
+    case BIN_SUBSCRIBE_TABLES:
+        return subscribe_tables(q, &s, e);
     case BIN_SUBSCRIBE_QUERY:
         return subscribe_query(q, &s, e);
-    case BIN_SUBSCRIBE_TOPIC:
-        if (!(s.topic = bin_cstr(q->mem, b->topic, "topic", e)))
-            return false;
+    case BIN_SUBSCRIBE_METRICS:
+        return subscribe_metrics(q, &s, e);
+    case BIN_SUBSCRIBE_FORMS:
         break;
-    default:
-        if (!read_names(q, &b->tables, "tables", FEED_MAX_TABLES, tables, &s.n_tables, e))
-            return false;
-        if (s.n_tables == 0)
-            return error_set(e, ERR_INVALID_MESSAGE, "tables is empty");
     }
-    return hub_subscribe(q->c, &s, q->id, e);
+    return false;
 }
 
 static bool on_unsubscribe(const request *q, error *e)

@@ -64,6 +64,11 @@ static const bin_field subscribe_query[] = {
     FIELD(subscribe, min_interval_ms),
     FIELD(subscribe, policy),
 };
+static const bin_field subscribe_metrics[] = {
+    FIELD(subscribe, interval_ms),
+    FIELD(subscribe, metrics),
+    FIELD(subscribe, policy),
+};
 static const bin_field welcome[] = {
     FIELD(welcome, connection_id), FIELD(welcome, version),     FIELD(welcome, log_id),
     FIELD(welcome, lsn),           FIELD(welcome, max_message), FIELD(welcome, max_subscriptions),
@@ -137,6 +142,7 @@ static const bin_layout subscribe_forms[] = {
     [BIN_SUBSCRIBE_TOPIC] = FORM("Topic", subscribe),
     [BIN_SUBSCRIBE_TABLES] = FORM("Tables", subscribe_tables),
     [BIN_SUBSCRIBE_QUERY] = FORM("Query", subscribe_query),
+    [BIN_SUBSCRIBE_METRICS] = FORM("Metrics", subscribe_metrics),
 };
 static const bin_layout unsubscribe_forms[] = {FORM("Unsubscribe", subscription)};
 static const bin_layout event_forms[] = {

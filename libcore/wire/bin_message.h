@@ -241,9 +241,10 @@ typedef struct bin_end_txn {
 } bin_end_txn;
 
 typedef enum bin_subscribe_form {
-    BIN_SUBSCRIBE_TOPIC,  /* topic, and the rest */
-    BIN_SUBSCRIBE_TABLES, /* tables, and the rest: their events in one stream */
-    BIN_SUBSCRIBE_QUERY,  /* a live query: sql, params, min_interval_ms, policy */
+    BIN_SUBSCRIBE_TOPIC,   /* topic, and the rest */
+    BIN_SUBSCRIBE_TABLES,  /* tables, and the rest: their events in one stream */
+    BIN_SUBSCRIBE_QUERY,   /* a live query: sql, params, min_interval_ms, policy */
+    BIN_SUBSCRIBE_METRICS, /* the topic metrics, chosen: interval_ms, metrics, policy */
     BIN_SUBSCRIBE_FORMS
 } bin_subscribe_form;
 
@@ -260,6 +261,8 @@ typedef struct bin_subscribe {
     bin_text sql;
     bin_params params;
     bin_opt_uint min_interval_ms; /* between two messages */
+    bin_opt_uint interval_ms;
+    bin_texts metrics; /* none: all */
 } bin_subscribe;
 
 /* Event: what comes without having been asked for by this message; its id is empty. */

@@ -105,6 +105,16 @@ load helper
   case_of ws_bin live
 }
 
+@test "bin: metrics, all and chosen" {
+  start_daemon
+  case_of ws_bin metrics
+}
+
+@test "bin: managed over REST like any other connection" {
+  start_daemon
+  case_of ws_bin managed
+}
+
 @test "bin: topics of the daemon itself come as notices" {
   start_daemon
   case_of ws_bin own_topics

@@ -70,6 +70,7 @@ PAYLOADS = {
         Query=Struct(
             sql=STRING, params=PARAMS, min_interval_ms=Option(U64), policy=Option(POLICY)
         ),
+        Metrics=Struct(interval_ms=Option(U64), metrics=Vec(STRING), policy=Option(POLICY)),
     ),
     "Unsubscribe": Struct(subscription_id=STRING),
     "Event": Enum(

@@ -421,6 +421,42 @@ async def live():
     await s.done("Unsubscribe", {"subscription_id": sub["subscription_id"]}, "Unsubscribed")
 
 
+async def metrics():
+    """Samples, all of them once a second, or chosen ones more often."""
+    s, t = await connect(), await connect()
+    await s.subscribe("metrics")
+    sample = json.loads((await s.event("Notice"))["payload"])
+    assert sample["topic"] == "metrics" and len(json.dumps(sample)) > 500, sample
+    chosen = {"interval_ms": 100, "metrics": ["memory.*"], "policy": None}
+    await t.done("Subscribe", {"Metrics": chosen}, "Subscribed")
+    for _ in range(3):
+        sample = json.loads((await t.event("Notice"))["payload"])
+        assert "memory" in json.dumps(sample) and "cpu" not in json.dumps(sample), sample
+    for wrong in ({"interval_ms": 99}, {"interval_ms": 2**40}, {"metrics": ["nonsense"]}):
+        await t.refused("Subscribe", {"Metrics": {**chosen, **wrong}}, "INVALID_MESSAGE")
+
+
+async def managed():
+    """What REST does to connections and subscriptions reaches a binary connection, too."""
+    sql("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    s = await connect()
+    rest = rdb.Rest()
+    shown = rest.call("GET", "/ws/connections/" + s.welcome["connection_id"])
+    assert shown["subprotocol"] == "rustydb.bin.v1", shown
+    want = {"connection_id": s.welcome["connection_id"], "topic": "table:t"}
+    made = await rdb.in_thread(rest.call, "POST", "/ws/subscriptions", want)
+    m = await s.recv()
+    assert m["msg_type"] == "ExecuteResult" and m["id"] == "", m
+    assert m["payload"]["Subscribed"]["subscription_id"] == made["subscription_id"], m
+    sql("INSERT INTO t VALUES (1)")
+    assert row(await s.event("Change")) == {"id": 1}
+    await rdb.in_thread(rest.call, "DELETE", "/ws/subscriptions/" + made["subscription_id"])
+    m = await s.recv()
+    assert m["msg_type"] == "Error" and m["payload"]["code"] == "CANCELLED", m
+    await rdb.in_thread(rest.call, "DELETE", "/ws/connections/" + s.welcome["connection_id"])
+    assert (await s.event("Closing"))["code"] == 1008
+
+
 async def own_topics():
     """What is a JSON object in every protocol comes as a Notice."""
     s = await connect()

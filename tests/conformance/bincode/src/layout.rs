@@ -184,6 +184,11 @@ pub enum Subscribe {
         min_interval_ms: Option<u64>,
         policy: Option<Policy>,
     },
+    Metrics {
+        interval_ms: Option<u64>,
+        metrics: Vec<String>,
+        policy: Option<Policy>,
+    },
 }
 
 #[derive(Encode, Decode, PartialEq, Debug)]
