@@ -34,6 +34,8 @@ static const option options[] = {
     {"via", 0, "WAY", "rest or ws: how messages are published (fanout)", OPTION_TEXT, AT(via), 0,
      0},
     {"where", 0, "KIND", "equal (column = value) or other (filters)", OPTION_TEXT, AT(where), 0, 0},
+    {"deflate", 0, NULL, "subscribers offer permessage-deflate (messages of 1 KB and more)",
+     OPTION_SWITCH, AT(deflate), 0, 0},
     {"pid", 0, "PID", "process to measure (default: the daemon, where it is local)", OPTION_INT,
      AT(pid), 1, 1 << 22},
     {"target", 0, "URL", "GET that address of any server instead (read)", OPTION_TEXT, AT(target),
@@ -52,8 +54,9 @@ const command_usage usage_bench = {
 #include "cli/bench/scenarios.def"
 #undef SCENARIO
         "\n"
-        "The tables it makes are named bench_* and are dropped at the end. Load goes over plain "
-        "http:// only. Where the daemon runs on this machine, its CPU time and memory are "
+        "The tables it makes are named bench_* and are dropped at the end. Over https:// "
+        "the server is not verified. Where the daemon runs on this machine, its CPU time and "
+        "memory are "
         "measured too.\n\n"
         "With --target, or --publish-url and --subscribe-url, the same load goes to any other "
         "server, for comparison.",

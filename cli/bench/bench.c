@@ -271,6 +271,7 @@ static bool resolve(bench_run *r, const char *url, error *e)
     const char *where = o->target ? o->target : o->publish_url ? o->publish_url : url;
     if (!bench_target_parse(&r->server, where, e))
         return false;
+    r->server.deflate = r->subscribe.deflate = o->deflate;
     if (!r->foreign && strcmp(r->server.path, "/") != 0)
         return error_set(e, ERR_INVALID_MESSAGE, "the daemon's URL has a path; load cannot use it");
     return true;

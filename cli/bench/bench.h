@@ -31,6 +31,7 @@ typedef struct bench_options {
     const char *topic;         /* "channel" or "table" */
     const char *via;           /* "rest" or "ws": how messages are published */
     const char *where;         /* "equal" or "other": the kind of filter, in "filters" */
+    bool deflate;              /* WebSockets offer permessage-deflate */
     const char *target;        /* plain URL to GET instead of a point read; NULL: none */
     const char *publish_url;   /* POST messages there instead; NULL: none */
     const char *subscribe_url; /* and listen there; NULL: none */

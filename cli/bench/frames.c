@@ -46,7 +46,7 @@ static bool check_order(bench_frames *f)
 
 static bool begin_frame(bench_frames *f, const uint8_t *h, size_t size)
 {
-    if (h[0] & 0x70)
+    if (h[0] & (f->compressed ? 0x30 : 0x70))
         return broken(f, "a reserved bit is set though no extension was agreed");
     if (h[1] & 0x80)
         return broken(f, "the server masked a frame");

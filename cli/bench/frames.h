@@ -19,6 +19,8 @@ typedef struct bench_frames {
      * it has len bytes, which live for the call. */
     void (*frame)(void *arg, int opcode, bool fin, const char *payload, size_t len);
     void *arg;
+    bool compressed;  /* permessage-deflate was agreed: RSV1 may be set; payloads are left as they
+                         are */
     bool want;        /* collect split payloads of data frames too (of control frames always) */
     bool in_frame;    /* the header is complete, payload bytes are to come */
     bool fin;         /* of this frame */

@@ -17,6 +17,8 @@ typedef struct bench_sock {
     buf out;       /* to be sent */
     size_t out_at; /* bytes of it sent already */
     uint64_t sends, recvs;
+    struct ssl_st
+        *tls; /* NULL: plain. The peer is not verified: this measures, and trusts nobody */
 } bench_sock;
 
 /* Begins to connect; `ready` is called as bytes come and go. False with errno. What waits in

@@ -43,7 +43,7 @@ static bool resolve(bench_target *t, const char *name, const char *port, error *
 /* Length of the scheme with "://", 0 when it is not one of ours. */
 static size_t scheme_length(const char *url)
 {
-    static const char *const known[] = {"http://", "ws://", "redis://"};
+    static const char *const known[] = {"http://", "ws://", "https://", "wss://", "redis://"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strncasecmp(url, known[i], strlen(known[i])) == 0)
             return strlen(known[i]);
@@ -55,9 +55,10 @@ bool bench_target_parse(bench_target *t, const char *url, error *e)
     *t = (bench_target){0};
     size_t scheme = scheme_length(url);
     t->redis = *url == 'r' || *url == 'R';
+    t->tls = strncasecmp(url, "https:", 6) == 0 || strncasecmp(url, "wss:", 4) == 0;
     if (!scheme) {
         error_set(e, ERR_INVALID_MESSAGE, "cannot put load on \"%s\"", url);
-        return error_hint(e, "The address must begin with http:// or ws://.");
+        return error_hint(e, "The address must begin with http://, https://, ws:// or wss://.");
     }
     const char *at = url + scheme;
     size_t len = strcspn(at, "/?#");
@@ -73,7 +74,7 @@ bool bench_target_parse(bench_target *t, const char *url, error *e)
     if (port && (!bracket || port > bracket))
         *port++ = '\0';
     else
-        port = "80";
+        port = t->tls ? "443" : "80";
     char *start = name;
     if (*name == '[' && bracket) {
         *bracket = '\0';

@@ -1,6 +1,5 @@
-/* Where load goes: an http://, ws:// or redis:// address, resolved once, and how a socket to it is
- * opened. The generator speaks plain TCP only: it measures the server, not a TLS library in its own
- * process. */
+/* Where load goes: an http(s)://, ws(s):// or redis:// address, resolved once, and how a socket to
+ * it is opened. */
 #ifndef BENCH_TARGET_H
 #define BENCH_TARGET_H
 
@@ -12,6 +11,8 @@
 typedef struct bench_target {
     struct sockaddr_storage addr;
     socklen_t addr_len;
+    bool tls;        /* https:// or wss:// */
+    bool deflate;    /* WebSockets offer permessage-deflate; set by the caller */
     bool redis;      /* redis://: the protocol is RESP, the path names the key or channel */
     bool loopback;   /* the address is this machine's own, so its process can be measured */
     char host[256];  /* as in the URL, with the port: the Host header */
@@ -19,7 +20,7 @@ typedef struct bench_target {
 } bench_target;
 
 /* Parses SCHEME://HOST[:PORT][/PATH] and resolves the host. INVALID_MESSAGE when it is no such
- * address or is an encrypted one, NOT_FOUND when the host is unknown. */
+ * address, NOT_FOUND when the host is unknown. */
 bool bench_target_parse(bench_target *t, const char *url, error *e);
 
 /* A non-blocking socket on its way to the target; -1 with errno. From the nth connection on, in

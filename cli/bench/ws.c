@@ -171,6 +171,8 @@ static void ask_upgrade(buf *out, const bench_target *to, const char *path, cons
              path, to->host, key);
     if (auth)
         buf_addf(out, "Authorization: %s\r\n", auth);
+    if (to->deflate)
+        buf_adds(out, "Sec-WebSocket-Extensions: permessage-deflate\r\n");
     if (protocol)
         buf_addf(out, "Sec-WebSocket-Protocol: %s\r\n", protocol);
     buf_adds(out, "\r\n");
@@ -183,7 +185,7 @@ bool bench_ws_open(bench_ws *w, bench_loop *loop, const bench_target *to, const 
     if (!*key && !make_key(e))
         return false;
     *w = (bench_ws){.calls = calls, .owner = owner, .state = WS_UPGRADING};
-    w->frames = (bench_frames){.frame = frame, .arg = w};
+    w->frames = (bench_frames){.frame = frame, .arg = w, .compressed = to->deflate};
     w->sock.io.fd = -1;
     w->answer = mem_zalloc(sizeof *w->answer);
     w->redis = to->redis;

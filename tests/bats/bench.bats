@@ -48,6 +48,18 @@ holds() {
   done
 }
 
+@test "fanout: over TLS, and compressed" {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/key.pem" \
+    -out "$T/cert.pem" -days 2 -subj /CN=localhost 2>/dev/null
+  start_daemon --tls-cert "$T/cert.pem" --tls-key "$T/key.pem"
+  bench fanout --subscribers 20 --in-flight 4 --duration 300ms
+  holds '.deliveries_per_second > 0 and .publish_to_delivery_us.count > 0'
+  stop_daemon
+  start_daemon
+  bench fanout --subscribers 20 --in-flight 4 --duration 300ms --payload 3000 --deflate
+  holds '.deliveries_per_second > 0'
+}
+
 @test "filters: each insert reaches the one that waits for its value" {
   start_daemon
   for kind in equal other; do
@@ -128,8 +140,8 @@ holds() {
     [ "$status" = 2 ]
     [ -n "$stderr" ]
   done
-  run --separate-stderr "$BIN" bench read --url https://127.0.0.1:1
-  [ "$status" = 5 ]
+  run --separate-stderr "$BIN" bench fanout --publish-url ftp://127.0.0.1:1 --subscribe-url ws://127.0.0.1:1
+  [ "$status" != 0 ]
   [[ $stderr == *http://* ]]
 }
 
