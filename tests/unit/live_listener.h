@@ -131,6 +131,7 @@ static void view_put_in(json_t *rows, json_t *changed, json_t *added)
 }
 
 static json_t *view_key;
+static void (*view_applied)(const view *v); /* told of every message, where it is set */
 
 static void view_apply_diff(view *v, json_t *m)
 {
@@ -172,6 +173,8 @@ static void view_apply(view *v, json_t *m)
     v->lsn = view_int(m, "lsn");
     json_decref(v->last);
     v->last = json_incref(m);
+    if (view_applied)
+        view_applied(v);
 }
 
 static void view_hear(view *v, const refbuf *frames)

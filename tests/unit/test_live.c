@@ -506,6 +506,71 @@ static void random_writes(void **state)
     close_world(w);
 }
 
+enum { MOMENTS = 1500 };
+
+/* What the statement gave at each lsn, while nobody else wrote. */
+static struct {
+    json_t *rows[MOMENTS][LOOKED_AT]; /* NULL: no commit ended there */
+    int compared;
+    const world *w;
+} history;
+
+static void compare_with_history(const view *v)
+{
+    int number = (int)(v - history.w->w.views);
+    assert_in_range(v->lsn, 1, MOMENTS - 1);
+    json_t *want = history.rows[v->lsn][number];
+    if (!want || !json_equal(want, v->rows))
+        fail_msg("at %lld \"%s\" is not %s", (long long)v->lsn, looked_at[number],
+                 json_dumps(v->rows, JSON_COMPACT));
+    history.compared++;
+}
+
+static void note_moment(world *w)
+{
+    engine_stats stats;
+    engine_stats_get(w->x.g, &stats);
+    assert_true(stats.log_head < MOMENTS);
+    for (int i = 0; i < LOOKED_AT; i++) {
+        json_t **rows = &history.rows[stats.log_head][i];
+        if (!*rows)
+            *rows = rows_of(fx_sql(&w->x, looked_at[i]));
+    }
+    while (w->x.n_texts > FX_TEXTS / 2)
+        free(w->x.texts[--w->x.n_texts]);
+}
+
+/* Every message leads to the very result of the lsn that it names. */
+static void each_message_is_exact(void **state)
+{
+    (void)state;
+    world *w = open_world(0);
+    memset(&history, 0, sizeof history);
+    history.w = w;
+    fx_ok(&w->x, "CREATE TABLE t(id INTEGER PRIMARY KEY, x INT, n INT)");
+    fx_ok(&w->x, "CREATE TABLE u(id INTEGER PRIMARY KEY, name TEXT)");
+    fx_ok(&w->x, "CREATE TABLE w(id INT, p INT, q INT, PRIMARY KEY(q, p)) WITHOUT ROWID");
+    fx_ok(&w->x, "CREATE VIEW both_ AS SELECT u.name, t.n FROM t, u WHERE t.x = u.id");
+    for (int i = 0; i < LOOKED_AT; i++)
+        viewed(w, (uint64_t)i, looked_at[i]);
+    view_applied = compare_with_history;
+    srand(23);
+    for (int i = 0; i < (fx_slow() ? 30 : 200); i++) {
+        write_at_random(w);
+        note_moment(w);
+        watcher_pump(&w->w, rand() % 3 * 3000);
+    }
+    for (int i = 0; i < LOOKED_AT; i++)
+        expect_present(w, &w->w.views[i], looked_at[i]);
+    assert_true(history.compared > LOOKED_AT);
+    view_applied = NULL;
+    for (int i = 0; i < MOMENTS; i++) {
+        for (int k = 0; k < LOOKED_AT; k++)
+            json_decref(history.rows[i][k]);
+    }
+    close_world(w);
+}
+
 /* ---- the schema -------------------------------------------------------------------------------
  */
 
@@ -675,6 +740,7 @@ int main(void)
         cmocka_unit_test(late_joiners_miss_and_repeat_nothing),
         cmocka_unit_test(beginning_again),
         cmocka_unit_test(random_writes),
+        cmocka_unit_test(each_message_is_exact),
         cmocka_unit_test(a_changed_schema),
         cmocka_unit_test(what_is_no_live_query),
         cmocka_unit_test(a_statement_that_fails_later),
