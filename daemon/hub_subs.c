@@ -190,7 +190,7 @@ sub *hub_sub_new(conn *c, const sub_request *q, const char *request_id, error *e
     s->topic = xstrdup(q->topic);
     s->key = xstrdup(buf_cstr(&key));
     s->where = s->key + where;
-    s->where_len = q->where ? strlen(q->where) : 0;
+    s->where_len = q->where ? (unsigned)strlen(q->where) : 0;
     buf_free(&key);
     s->request_id = request_id ? xstrdup(request_id) : NULL;
     list_init(&s->stream_link);

@@ -56,11 +56,11 @@ typedef struct sub {
     int64_t sent_us; /* when the last of them was; 0: none */
     int64_t created_us;
     int64_t since;             /* as it was asked for; -1: from then on */
-    bool lost;                 /* it has missed something and has not been told yet */
     struct kept_request *kept; /* POLICY_REPLAY, or initial: as it was first asked for; owned */
-    bool initial;              /* begins with the rows that are there */
     struct run *reading;       /* SUB_INITIAL: what reads them */
     int tables_read;
+    bool initial;     /* begins with the rows that are there */
+    bool lost;        /* it has missed something and has not been told yet */
     int64_t *read_to; /* of each table, the position that it was read at; owned */
     char filter[FEED_FILTER_ID + 1];
     char *topic;             /* owned */
@@ -68,8 +68,8 @@ typedef struct sub {
     int64_t min_interval_ms; /* likewise, 0: none was asked for */
     char *key;               /* topic, operations, filter, columns: to find a second one; owned */
     op_set ops;              /* 0: all */
+    unsigned where_len;      /* 0: no expression */
     const char *where;       /* in key; behind it the columns, each after a line end */
-    size_t where_len;        /* 0: no expression */
     char *request_id;        /* of the subscribe message, until answered; owned */
     sub_watch *watch;        /* NULL: nobody, or it was told */
     atomic_int *listening;   /* NULL, or the count of an own topic's subscriptions that it is in */

@@ -105,7 +105,8 @@ static void put_lag(json_writer *w, const sub *s)
 {
     engine_stats stats;
     jw_key(w, "lag");
-    if (s->source == &s->c->r->d->results && s->state != SUB_LIVE) {
+    bool has_position = s->source != &s->c->r->d->results && (s->lsn > 0 || s->since >= 0);
+    if (s->state != SUB_LIVE && !has_position) {
         jw_null(w);
         return;
     }
