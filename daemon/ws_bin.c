@@ -375,6 +375,7 @@ const ws_protocol ws_protocol_bin = {
     .needs_header = true,
     .opened = bin_welcome_send,
     .message = take_message,
+    .input = "payload", /* where REST subscribes on a connection's behalf */
     .encoder = rows,
     .finish = finish,
     .subscribed = bin_subscribed_send,

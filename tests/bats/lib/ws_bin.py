@@ -444,6 +444,12 @@ async def managed():
     shown = rest.call("GET", "/ws/connections/" + s.welcome["connection_id"])
     assert shown["subprotocol"] == "rustydb.bin.v1", shown
     want = {"connection_id": s.welcome["connection_id"], "topic": "table:t"}
+    try:
+        await rdb.in_thread(rest.call, "POST", "/ws/subscriptions", {**want, "ops": []})
+    except Refused as e:
+        assert e.code == "INVALID_MESSAGE" and "payload.ops" in e.problem["detail"], e
+    else:
+        raise AssertionError("an empty list of operations was taken")
     made = await rdb.in_thread(rest.call, "POST", "/ws/subscriptions", want)
     m = await s.recv()
     assert m["msg_type"] == "ExecuteResult" and m["id"] == "", m
