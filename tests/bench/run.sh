@@ -70,6 +70,52 @@ fan_out() {
   daemon fanout-8-table fanout --in-flight 8 --topic table "${for_seconds[@]}"
 }
 
+# The same at other sizes, where the cost of each delivery counts.
+fan_out_sizes() {
+  local n k
+  for n in 100 8000; do
+    for k in 1 8; do
+      if [ -n "$NCHAN_MODULE" ] && [ -n "$NGINX" ]; then
+        measure "fanout-$n-$k-nchan" fanout -s $n -k $k "${for_seconds[@]}" --pid "$NGINX_PID" \
+          --publish-url "$NGINX_URL/pub" --subscribe-url "ws${NGINX_URL#http}/sub"
+      fi
+      daemon "fanout-$n-$k" fanout -s $n -k $k "${for_seconds[@]}"
+    done
+  done
+  daemon fanout-large fanout --payload 3000 "${for_seconds[@]}"
+  daemon fanout-large-deflate fanout --payload 3000 --deflate "${for_seconds[@]}"
+}
+
+filters() {
+  local n
+  for n in 1 100 1000 10000; do
+    daemon "filters-$n" filters -s $n "${for_seconds[@]}"
+  done
+  daemon filters-1000-other filters -s 1000 --where other "${for_seconds[@]}"
+}
+
+# Over TLS: a daemon of its own, with a certificate of its own.
+tls() {
+  [[ fanout-tls-1 =~ ${BENCH_ONLY:-.} ]] || return 0
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$WORK/tls.key" \
+    -out "$WORK/tls.pem" -days 2 -subj /CN=localhost 2>/dev/null
+  start_daemon "tls-$RANDOM" --tls-cert "$WORK/tls.pem" --tls-key "$WORK/tls.key" \
+    "${FLAGS[@]+"${FLAGS[@]}"}"
+  daemon fanout-tls-1 fanout "${for_seconds[@]}"
+  daemon fanout-tls-8 fanout -k 8 "${for_seconds[@]}"
+  stop_daemon
+}
+
+reactors() {
+  local n
+  for n in 1 2; do
+    [[ "reactors-$n" =~ ${BENCH_ONLY:-.} ]] || continue
+    start_daemon "reactors-$n-$RANDOM" --reactors $n "${FLAGS[@]+"${FLAGS[@]}"}"
+    daemon "reactors-$n" read "${for_seconds[@]}"
+    stop_daemon
+  done
+}
+
 reads() {
   if [ -n "$NGINX" ]; then
     measure read-nginx read --target "$NGINX_URL/static.json" --pid "$NGINX_PID" "${for_seconds[@]}"
@@ -102,6 +148,7 @@ memory() {
   fresh connect-1000 connect --subscribers 1000
   fresh connect-8000 connect --subscribers 8000
   fresh slowread slowread "${for_seconds[@]}"
+  fresh storm storm
 }
 
 # ---- telling ----------------------------------------------------------------------------------------
@@ -187,17 +234,67 @@ tell_goals() {
   goal 'change to delivery, idle, p99' "$(median latency change_to_delivery_us.p99)" '<' 5000 us
 }
 
+tell_more_facts() {
+  local n k server
+  for n in 100 8000; do
+    for k in 1 8; do
+      for server in '' -nchan; do
+        fact "fan-out to $n, $k in flight${server/-/, }" "fanout-$n-$k$server" \
+          deliveries_per_second 'deliveries/s'
+        fact '  server CPU' "fanout-$n-$k$server" server_cpu_per_delivery_us us/delivery
+      done
+    done
+  done
+  for k in 1 8; do
+    fact "fan-out to 1,000 over TLS, $k in flight" "fanout-tls-$k" deliveries_per_second 'deliveries/s'
+    fact '  server CPU' "fanout-tls-$k" server_cpu_per_delivery_us us/delivery
+  done
+  for server in '' -deflate; do
+    fact "fan-out of 3,000 bytes to 1,000${server/-/, }" "fanout-large$server" \
+      server_cpu_per_delivery_us us/delivery
+  done
+  for n in 1 100 1000 10000 1000-other; do
+    fact "an event with filters: $n" "filters-$n" server_cpu_per_event_us us/event
+  done
+  for n in 1 2; do
+    fact "reads with --reactors $n" "reactors-$n" requests_per_second 'requests/s'
+    fact '  server CPU' "reactors-$n" server_cpu_per_request_us us/request
+  done
+}
+
+tell_more_goals() {
+  local n
+  for n in 100 8000; do
+    goal "fan-out to $n, server CPU per delivery, of nchan's" "$(ratio \
+      "$(median "fanout-$n-1" server_cpu_per_delivery_us)" \
+      "$(median "fanout-$n-1-nchan" server_cpu_per_delivery_us)")" '<=' 1
+  done
+  goal 'fan-out to 1,000, deliveries/s with 8 in flight, of those with 1' "$(ratio \
+    "$(median fanout-8 deliveries_per_second)" "$(median fanout-1 deliveries_per_second)")" '>=' 6
+  goal '5,000 come back at once: everyone served after' "$(median storm everyone_served_after_ms)" \
+    '<=' 5000 ms
+  goal 'an event with 10,000 filters, CPU, of that with 1' "$(ratio \
+    "$(median filters-10000 server_cpu_per_event_us)" \
+    "$(median filters-1 server_cpu_per_event_us)")" '<=' 2
+  goal 'reads with --reactors 2, rate, of that with 1' "$(ratio \
+    "$(median reactors-2 requests_per_second)" "$(median reactors-1 requests_per_second)")" '>=' 0.95
+}
+
 start_nginx_if_there() { [ -z "$NGINX" ] || start_nginx 230; }
 start_redis_if_there() { [ -z "$REDIS" ] || start_redis 230; }
 
 start_nginx_if_there
 start_redis_if_there
 rounds memory
-start_daemon main "${FLAGS[@]+"${FLAGS[@]}"}"
+start_daemon main --max-connections 20000 "${FLAGS[@]+"${FLAGS[@]}"}"
 rounds inserts
 rounds reads
 rounds fan_out
+rounds fan_out_sizes
+rounds filters
 rounds others
 stop_daemon
-tell_facts | tee "$OUT/figures.txt"
-tell_goals | tee "$OUT/goals.txt"
+rounds tls
+rounds reactors
+{ tell_facts && tell_more_facts; } | tee "$OUT/figures.txt"
+{ tell_goals && tell_more_goals; } | tee "$OUT/goals.txt"

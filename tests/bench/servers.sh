@@ -52,7 +52,7 @@ start_daemon() {
     die "the daemon did not get ready"
   }
   line=$(head -n 1 "$WORK/$name.out")
-  [[ $line =~ http://127\.0\.0\.1:[0-9]+ ]] || die "the daemon said: $line"
+  [[ $line =~ https?://127\.0\.0\.1:[0-9]+ ]] || die "the daemon said: $line"
   DAEMON_URL=${BASH_REMATCH[0]}
   RUSTYDB_TOKEN=$(cat "$WORK/$name/root.token")
   export RUSTYDB_TOKEN
