@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import threading
 import time
 
 import websockets
@@ -249,23 +250,37 @@ def dead_peers_are_found():
     for s, topic in ((fed, "channel:x"), (flooded, "table:t")):
         s.message("subscribe", {"topic": topic})
         assert s.answer()["type"] == "subscribed"
-    # Far more than the sockets hold.
-    rest.run(
-        "INSERT INTO t WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 4000)"
-        " SELECT printf('%.*c', 4000, 'x') FROM c"
-    )
-    started = time.monotonic()
 
     def left():
         rest.call("POST", "/ws/broadcast", {"channel": "x", "message": "are you there?"})
         return rest.call("GET", "/ws/connections")["total"]
 
     assert left() == 3
+    # Far more than the sockets hold.
+    rest.run(
+        "INSERT INTO t WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 4000)"
+        " SELECT printf('%.*c', 4000, 'x') FROM c"
+    )
+    started = time.monotonic()
     eventually(lambda: left() == 0)
     took = time.monotonic() - started
     assert took < 2 * 0.4 + 0.25 + 1.5 * SLOW, took
     for s in (idle, fed, flooded):
         s.close()
+
+
+class SlowReader(raw.Reader):
+    """Takes about a megabyte a second, as long as `slow` is set."""
+
+    slow = True
+
+    def _more(self):
+        data = self.s.recv(20000)
+        if not data:
+            raise EOFError(self.left)
+        self.left += data
+        if self.slow:
+            time.sleep(0.02)
 
 
 def slow_reader_is_alive():
@@ -276,26 +291,27 @@ def slow_reader_is_alive():
     s = raw.RawSession(rcvbuf=16384)
     s.message("subscribe", {"topic": "table:t"})
     assert s.answer()["type"] == "subscribed"
-    rest.run(
-        "INSERT INTO t WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 6000)"
-        " SELECT printf('%.*c', 4000, 'x') FROM c"
+    s.reader = SlowReader(s.s)
+    insert = threading.Thread(
+        target=rest.run,
+        args=(
+            "INSERT INTO t WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 6000)"
+            " SELECT printf('%.*c', 4000, 'x') FROM c",
+        ),
     )
-    started, pieces = time.monotonic(), []
-    while time.monotonic() - started < 4:
-        pieces.append(s.s.recv(32768))
-        assert pieces[-1], "it was cut off"
-        time.sleep(0.02)
-    assert rest.call("GET", "/ws/connections")["total"] == 1
-    s.reader.left = b"".join(pieces)
-    events = 0
+    insert.start()
+    events, first = 0, None
     while events < 6000:
         opcode, payload, _ = s.recv_frame()
         if opcode == raw.PING:
             s.send(raw.PONG, payload)
-        elif opcode == raw.TEXT:
-            events += json.loads(payload)["type"] == "event"
-        else:
-            raise AssertionError(f"closed: {s.closed}")
+            continue
+        assert opcode == raw.TEXT, f"closed: {s.closed}"
+        events += json.loads(payload)["type"] == "event"
+        first = first or time.monotonic()
+        s.reader.slow = time.monotonic() - first < 4
+    insert.join()
+    assert rest.call("GET", "/ws/connections")["total"] == 1
     s.close()
 
 
