@@ -1,10 +1,12 @@
 #include "daemon/forms.h"
 #include "daemon/bin_event.h"
+#include "daemon/raw_form.h"
 #include "wire/pmd.h"
 #include "wire/ws_frame.h"
 
 #include <string.h>
 
+/* Writes the whole message; nothing when the form has no way to say it. */
 typedef struct form_writer {
     void (*write)(buf *text, const form_message *m);
     ws_opcode opcode;
@@ -31,15 +33,14 @@ static const form_writer writers[WS_FORMS] = {
 };
 
 /* Takes over `text`, a whole message. */
-static void add_frame(buf *out, int form, buf *text)
+static void add_frame(buf *out, int form, ws_opcode opcode, buf *text)
 {
     bool deflated = form >= FORM_DEFLATED;
-    ws_opcode opcode = writers[form % WS_FORMS].opcode;
     if (text->failed)
         out->failed = true;
     else if (deflated && text->len >= FORM_COMPRESS_MIN)
         ws_frame_add_deflated(out, opcode, text->data, text->len, PMD_WINDOW_BITS);
-    else if (text->len)
+    else
         ws_frame_add(out, opcode, text->data, text->len);
     buf_free(text);
 }
@@ -47,8 +48,15 @@ static void add_frame(buf *out, int form, buf *text)
 void form_write(buf *out, int form, const form_message *m)
 {
     buf text = BUF_INIT;
-    writers[form % WS_FORMS].write(&text, m);
-    add_frame(out, form, &text);
+    const form_writer *w = &writers[form % WS_FORMS];
+    if (form % WS_FORMS == FORM_RAW) { /* an empty message is one, too */
+        ws_opcode opcode = raw_write_message(&text, m);
+        add_frame(out, form, opcode, &text);
+        return;
+    }
+    w->write(&text, m);
+    if (text.len || text.failed)
+        add_frame(out, form, w->opcode, &text);
 }
 
 static void initial_json(buf *json, const char *topic, const char *filter, const char *const *names,
@@ -81,7 +89,7 @@ void form_write_initial(buf *out, int form, const char *topic, const char *filte
     buf text = BUF_INIT;
     if (form % WS_FORMS == FORM_BIN) {
         bin_write_initial(&text, topic, filter, names, row, n);
-        add_frame(out, form, &text);
+        add_frame(out, form, WS_BINARY, &text);
         return;
     }
     initial_json(&text, topic, filter, names, row, n);
@@ -109,7 +117,8 @@ static void render_bin(buf *out, int form, const feed_event *ev)
         return;
     }
     bin_write_record(&text, ev);
-    add_frame(out, form, &text);
+    if (text.len || text.failed)
+        add_frame(out, form, WS_BINARY, &text);
 }
 
 const feed_form *form_table(void)
@@ -117,9 +126,11 @@ const feed_form *form_table(void)
     static const feed_form table[FORM_COUNT] = {
         [FORM_JSON] = {true, render},
         [FORM_RPC] = {true, render},
+        [FORM_RAW] = {true, render},
         [FORM_BIN] = {false, render_bin},
         [FORM_DEFLATED + FORM_JSON] = {true, render},
         [FORM_DEFLATED + FORM_RPC] = {true, render},
+        [FORM_DEFLATED + FORM_RAW] = {true, render},
         [FORM_DEFLATED + FORM_BIN] = {false, render_bin},
     };
     return table;

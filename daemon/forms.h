@@ -16,6 +16,7 @@
 typedef enum ws_form {
     FORM_JSON, /* {"type","payload"}, rustydb.json.v1 and the endpoints that speak its envelope */
     FORM_RPC,  /* notifications of JSON-RPC 2.0: {"jsonrpc":"2.0","method","params"} */
+    FORM_RAW,  /* plain frames: what a channel's message holds, see raw_form.h */
     FORM_BIN,  /* rustydb.bin.v1: Event and Error messages, see bin_event.h */
     WS_FORMS,
 } ws_form;

@@ -771,7 +771,8 @@ static bool read_offer(struct lws *wsi, char *offered, size_t room)
            lws_hdr_copy(wsi, offered, (int)room, WSI_TOKEN_PROTOCOL) > 0;
 }
 
-static const ws_protocol *check_upgrade(request *q, struct lws *wsi, principal *who, error *e)
+static const ws_protocol *check_upgrade(request *q, struct lws *wsi, principal *who, void **state,
+                                        error *e)
 {
     char offered[WS_OFFER_MAX];
     if (!ws_handshake_asked(wsi, e))
@@ -794,7 +795,7 @@ static const ws_protocol *check_upgrade(request *q, struct lws *wsi, principal *
             return NULL;
         *who = (principal){PRINCIPAL_NONE, ""}; /* it may authenticate by its first message */
     }
-    return protocol;
+    return !protocol->upgrade || protocol->upgrade(q, state, e) ? protocol : NULL;
 }
 
 static void keep_agent(conn *c)
@@ -812,10 +813,13 @@ int http_on_upgrade(conn *c)
         return -1;
     request *q = new_request(c);
     read_head(q, c->wsi);
-    const ws_protocol *protocol = check_room(c, &e) ? check_upgrade(q, c->wsi, &who, &e) : NULL;
+    void *state = NULL;
+    const ws_protocol *protocol =
+        check_room(c, &e) ? check_upgrade(q, c->wsi, &who, &state, &e) : NULL;
     if (protocol) {
         http_free_request(c);
         ws_prepare(c, protocol, &who);
+        c->ws->state = state;
         keep_agent(c);
         return 0;
     }

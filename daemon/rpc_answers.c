@@ -59,10 +59,28 @@ void rpc_end_result(json_writer *w, conn *c, const char *request_id)
     rpc_answer(c, request_id, w->out);
 }
 
+/* A notification; takes over its params. */
+static void say(conn *c, const char *method, buf *params)
+{
+    if (params->failed)
+        conn_kill(c);
+    else
+        ws_say(c, method, params->data, params->len);
+    buf_free(params);
+}
+
 void rpc_subscribed(conn *c, const char *request_id, const sub_info *s)
 {
     buf out = BUF_INIT;
     json_writer w;
+    if (!request_id) { /* somebody else has asked for it: this client is told */
+        jw_init(&w, &out);
+        jw_begin_object(&w);
+        sub_info_write(&w, s);
+        jw_end_object(&w);
+        say(c, "subscribed", &out);
+        return;
+    }
     rpc_begin_result(&w, &out, request_id, RESULT_DONE);
     sub_info_write(&w, s);
     rpc_end_result(&w, c, request_id);
@@ -78,10 +96,6 @@ void rpc_failed(conn *c, const char *request_id, const error *e, const char *sub
     json_writer w;
     jw_init(&w, &out);
     problem_write_ws(&w, e, subscription_id);
-    if (out.failed)
-        conn_kill(c);
-    else
-        ws_say(c, "error", out.data, out.len);
-    buf_free(&out);
+    say(c, "error", &out);
     STAT_ADD(c->r->stats.errors, 1);
 }

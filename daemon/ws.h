@@ -15,10 +15,10 @@
 
 typedef struct ws {
     const ws_protocol *protocol;
-    void *state;               /* the protocol's own, made by `opened` and freed by `closed` */
-    principal who;             /* PRINCIPAL_NONE until it has authenticated */
-    char id[24];               /* connection_id: "c" and the serial number */
-    buf rx;                    /* the message that is arriving */
+    void *state;   /* the protocol's own, made by `upgrade` or `opened`, freed by `closed` */
+    principal who; /* PRINCIPAL_NONE until it has authenticated */
+    char id[24];   /* connection_id: "c" and the serial number */
+    buf rx;        /* the message that is arriving */
     bool in_message, in_frame; /* the last piece was not its last */
     bool rx_binary, rx_deflated;
     utf8_stream rx_utf8;

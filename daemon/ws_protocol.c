@@ -5,7 +5,7 @@
 #include <string.h>
 
 const ws_protocol *const ws_protocols[] = {&ws_protocol_json, &ws_protocol_jsonrpc,
-                                           &ws_protocol_bin, NULL};
+                                           &ws_protocol_bin, &ws_protocol_raw, NULL};
 
 /* Endpoints that do one thing, by path; what they say is rustydb.json.v1's envelope. */
 static const struct endpoint {

@@ -27,6 +27,7 @@ typedef struct sub_info {
 /* What a request came to, where its answer is an object of its own. */
 typedef enum result_kind { RESULT_DONE, RESULT_AUTHENTICATED, RESULT_UNSUBSCRIBED } result_kind;
 
+struct request;
 struct ws_direct;
 
 /* request_id is the text by which an answer names its request, in the protocol's own form; NULL:
@@ -42,6 +43,9 @@ typedef struct ws_protocol {
     const char *topic;
     bool of_tables;    /* `subscribe` is to tables there: to all of them where none is named */
     bool needs_header; /* credentials must come with the upgrade, since no message carries them */
+    /* Looks at the upgrade's request and may make ws.state. False with e set: it is refused. NULL:
+     * any will do. */
+    bool (*upgrade)(const struct request *q, void **state, error *e);
     void (*opened)(conn *c);               /* NULL: nothing is said */
     void (*closed)(conn *c);               /* frees ws.state. NULL: there is none */
     void (*tick)(conn *c, int64_t now_us); /* a few times a second. NULL: nothing is done */
@@ -73,6 +77,7 @@ typedef struct ws_protocol {
 extern const ws_protocol ws_protocol_json;    /* rustydb.json.v1, ws_json.c */
 extern const ws_protocol ws_protocol_jsonrpc; /* jsonrpc, ws_jsonrpc.c */
 extern const ws_protocol ws_protocol_bin;     /* rustydb.bin.v1, ws_bin.c */
+extern const ws_protocol ws_protocol_raw;     /* raw, ws_raw.c */
 
 /* The members that tell of a new subscription. */
 void sub_info_write(json_writer *w, const sub_info *s);
