@@ -23,8 +23,9 @@ static const option options[] = {
 const command_usage usage_status = {
     .synopsis = "[OPTION...]",
     .details = "Shows the daemon's version, its address and data folder, and what its WebSocket\n"
-               "side is doing; with --verbose its limits and libraries too. --format json gives\n"
-               "all of it, one object a look: {\"server\":{...},\"websocket\":{...}}.",
+               "side is doing; with --verbose its limits, libraries and metrics too. --format\n"
+               "json gives all of it, one object a look:\n"
+               "{\"server\":{...},\"websocket\":{...},\"metrics\":{...}}.",
     .formats = "text json",
     COMMAND_OPTIONS(options),
 };
@@ -37,7 +38,7 @@ static bool get(client *c, const char *path, buf *answer, error *e)
                      answer, e);
 }
 
-static void show_text(client *c, scan_text server, scan_text ws)
+static void show_text(client *c, scan_text server, scan_text ws, scan_text metrics)
 {
     static const char *const brief[] = {"libraries", "limits", NULL};
     buf *out = &c->out.text;
@@ -46,41 +47,51 @@ static void show_text(client *c, scan_text server, scan_text ws)
     describe_object(out, server, 2, c->common->verbose ? NULL : brief);
     buf_addf(out, "%swebsocket%s\n", bold, plain);
     describe_object(out, ws, 2, NULL);
+    if (!c->common->verbose)
+        return;
+    buf_addf(out, "%smetrics%s\n", bold, plain);
+    describe_object(out, metrics, 2, NULL);
 }
 
-static void show_json(client *c, scan_text server, scan_text ws)
+static void show_json(client *c, scan_text server, scan_text ws, scan_text metrics)
 {
     buf *out = &c->out.text;
     buf_adds(out, "{\"server\":");
     buf_add(out, server.p, server.n);
     buf_adds(out, ",\"websocket\":");
     buf_add(out, ws.p, ws.n);
+    buf_adds(out, ",\"metrics\":");
+    buf_add(out, metrics.p, metrics.n);
     buf_adds(out, "}\n");
 }
 
 /* One look. `again`: it is not the first, so the screen is drawn over. */
 static bool look(client *c, bool again, error *e)
 {
-    buf info = BUF_INIT, status = BUF_INIT;
+    buf info = BUF_INIT, status = BUF_INIT, figures = BUF_INIT;
     bool json = c->common->format && strcmp(c->common->format, "json") == 0;
-    bool good = get(c, "/server/info", &info, e) && get(c, "/ws/status", &status, e);
-    scan_text server = {0}, ws = {0};
+    bool good = get(c, "/server/info", &info, e) && get(c, "/ws/status", &status, e) &&
+                get(c, "/metrics", &figures, e);
+    scan_text server = {0}, ws = {0}, metrics = {0};
     if (good) {
         server = scan_value(info.data ? info.data : "", info.len);
         ws = scan_value(status.data ? status.data : "", status.len);
-        good = scan_kind_of(server) == SCAN_OBJECT && scan_kind_of(ws) == SCAN_OBJECT;
+        scan_member(scan_value(figures.data ? figures.data : "", figures.len), "metrics", &metrics);
+        good = scan_kind_of(server) == SCAN_OBJECT && scan_kind_of(ws) == SCAN_OBJECT &&
+               scan_kind_of(metrics) == SCAN_OBJECT;
         if (!good)
             error_set(e, ERR_CLIENT_ERROR, "the daemon's answer is not understood");
     }
     if (good && json) {
-        show_json(c, server, ws);
+        show_json(c, server, ws, metrics);
     } else if (good) {
         if (again)
             buf_adds(&c->out.text, c->out.terminal ? "\033[H\033[J" : "\n");
-        show_text(c, server, ws);
+        show_text(c, server, ws, metrics);
     }
     buf_free(&info);
     buf_free(&status);
+    buf_free(&figures);
     return output_flush(&c->out) && good;
 }
 

@@ -13,10 +13,13 @@ load helper
   grep -qE '^  active connections +0$' <<<"$output"
   [ -z "$(grep -E '^  limits$' <<<"$output")" ]
   run --separate-stderr "$BIN" --verbose status
+  grep -q "^metrics" <<<"$output"
+  grep -qE "memory.resident +[0-9]+ bytes" <<<"$output"
   grep -qE '^  limits$' <<<"$output"
   run --separate-stderr "$BIN" status --format json
   [ "${#lines[@]}" = 1 ]
   jq -e --argjson pid "$DAEMON_PID" '.server.pid == $pid and .websocket.active_connections == 0' <<<"$output"
+  jq -e '.metrics["cpu.cores"] >= 1 and .metrics["memory.resident_bytes"] > 1000000' <<<"$output"
   run --separate-stderr "$BIN" status surplus
   [ "$status" = 2 ]
   run --separate-stderr "$BIN" status --token wrong
