@@ -83,7 +83,8 @@ void conn_queue(conn *c, refbuf *data, run *r, uint64_t replay)
 
 void conn_queue_part(conn *c, refbuf *data, size_t skip, run *r, uint64_t replay)
 {
-    if (c->state == CONN_DEAD) {
+    /* Behind the close frame nothing may follow (RFC 6455, 5.5.1). */
+    if (c->state == CONN_DEAD || (c->ws && c->ws->close_sent)) {
         refbuf_unref(data);
         return;
     }

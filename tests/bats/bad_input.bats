@@ -392,3 +392,8 @@ as_nobody() { # COMMAND...: as a user who is not root
     [[ $stderr == *"$bad"* ]] || { echo "$bad: $stderr"; false; }
   done
 }
+
+@test "nothing follows the close frame" {
+  start_daemon
+  case_of bad_ws closing_is_the_last_word
+}

@@ -366,4 +366,24 @@ def slow_sender():
     s.close()
 
 
+def closing_is_the_last_word():
+    """What a query comes to after the close frame is not sent: a frame behind it is none."""
+    forever = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c"
+    s = RawSession()
+    s.recv()
+    s.message("query", {"sql": forever, "timeout_ms": 300}, "q")
+    s.message("close", None, "c")
+    code, _ = s.until_closed()
+    assert code == 1000, code
+    # The close stays unanswered, so that the socket outlives the query.
+    try:
+        while True:
+            opcode, payload, _ = s.recv_frame()
+            raise AssertionError(f"behind the close frame came {opcode}: {payload[:100]}")
+    except (EOFError, ConnectionError):
+        pass
+    s.close()
+    alive()
+
+
 main(globals())
