@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import rdb  # noqa: E402
 from each import each  # noqa: E402
-from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory  # noqa: E402
+from wsclient import ClientPerMessageDeflateFactory  # noqa: E402
 
 
 def _run(session):

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 
-import websockets
+import wsclient
 
 import binmsg
 from rdb import LIMIT, OPEN, SLOW, Closed, Refused, port, token
@@ -65,7 +65,7 @@ class BinSession:
     async def _next(self, timeout=LIMIT):
         try:
             data = await asyncio.wait_for(self.ws.recv(), timeout)
-        except websockets.ConnectionClosed as e:
+        except wsclient.ConnectionClosed as e:
             raise Closed(e.rcvd and e.rcvd.code, e.rcvd and e.rcvd.reason) from None
         assert isinstance(data, bytes), f"a text message came: {data[:80]}"
         self.last = data
@@ -164,9 +164,9 @@ async def connect(auth=True, with_token=None, **options):
     options.setdefault("open_timeout", LIMIT)
     options.setdefault("close_timeout", 5 * SLOW)
     options.setdefault("max_queue", None)
-    ws = await websockets.connect(
+    ws = await wsclient.connect(
         f"ws://127.0.0.1:{port()}/api/v1/ws",
-        extra_headers=headers,
+        headers,
         subprotocols=["rustydb.bin.v1"],
         **options,
     )

@@ -28,6 +28,7 @@ import threading
 import time
 
 import rdb
+import wsclient
 from rdb import LIMIT, SLOW, Closed, Rest, connect
 from story_cast import Daemon
 
@@ -210,7 +211,7 @@ class Follower:
                 await self.follow(ws)
             except (OSError, Closed, asyncio.TimeoutError, AssertionError, EOFError):
                 pass
-            except rdb.websockets.WebSocketException:
+            except wsclient.WebSocketException:
                 pass
             await asyncio.sleep(0.05 + self.chance.random() * 0.2)
 
@@ -246,7 +247,7 @@ class Copier:
         while not self.problem:
             try:
                 await self.follow()
-            except (OSError, Closed, asyncio.TimeoutError, AssertionError, rdb.websockets.WebSocketException):
+            except (OSError, Closed, asyncio.TimeoutError, AssertionError, wsclient.WebSocketException):
                 pass  # the daemon is gone, or stops
             await asyncio.sleep(0.2)
 

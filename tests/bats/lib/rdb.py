@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 
-import websockets
+import wsclient
 
 SLOW = int(os.environ.get("SLOW", "1"))
 SANITIZED = bool(os.environ.get("SANITIZED"))
@@ -218,7 +218,7 @@ class Session:
     async def _next(self, timeout):
         try:
             text = await asyncio.wait_for(self.ws.recv(), timeout)
-        except websockets.ConnectionClosed as e:
+        except wsclient.ConnectionClosed as e:
             code = e.rcvd.code if e.rcvd else None
             raise Closed(code, e.rcvd.reason if e.rcvd else "") from None
         assert isinstance(text, str), f"a binary message came: {text[:80]}"
@@ -242,7 +242,7 @@ class Session:
             message["id"] = id_
         try:
             await self.ws.send(json.dumps(message))
-        except websockets.ConnectionClosed as e:
+        except wsclient.ConnectionClosed as e:
             raise Closed(e.rcvd.code if e.rcvd else None, e.rcvd.reason if e.rcvd else "") from None
 
     async def answers(self, id_, timeout=LIMIT):
@@ -363,9 +363,7 @@ async def open_socket(auth=True, path="/api/v1/ws", at_port=None, with_token=Non
     options.setdefault("close_timeout", 5 * SLOW)
     options.setdefault("max_queue", None)
     options.setdefault("subprotocols", ["rustydb.json.v1"])
-    ws = await websockets.connect(
-        f"ws://127.0.0.1:{at_port or port()}{path}", extra_headers=headers, **options
-    )
+    ws = await wsclient.connect(f"ws://127.0.0.1:{at_port or port()}{path}", headers, **options)
     OPEN.append(ws)
     return ws
 
@@ -406,5 +404,4 @@ async def _limited(awaitable):
         await asyncio.wait_for(awaitable, 3 * LIMIT)
     finally:
         for ws in OPEN:  # those that the case has left open
-            if not ws.closed:
-                ws.transport.abort()
+            wsclient.abort(ws)

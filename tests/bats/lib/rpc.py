@@ -123,7 +123,7 @@ async def large_results():
 
 async def compressed():
     s = await open_rpc(compression="deflate")
-    assert s.ws.extensions, "permessage-deflate was not negotiated"
+    assert wsclient.extensions(s.ws), "permessage-deflate was not negotiated"
     await s.call("execute", ["CREATE TABLE t (v)"])
     text = "compress me " * 20000
     assert (await s.call("query", ["SELECT ?", [text]]))["rows"] == [[text]]

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 
-import websockets
+import wsclient
 
 from rdb import LIMIT, OPEN, Closed, port, token
 
@@ -29,7 +29,7 @@ class Rpc:
     async def recv(self, timeout=LIMIT):
         try:
             text = await asyncio.wait_for(self.ws.recv(), timeout)
-        except websockets.ConnectionClosed as e:
+        except wsclient.ConnectionClosed as e:
             raise Closed(e.rcvd.code if e.rcvd else None, e.rcvd.reason if e.rcvd else "") from None
         assert isinstance(text, str), text
         return json.loads(text)
@@ -105,10 +105,10 @@ def check_answer(m):
 
 async def open_rpc(auth=True, **options):
     options.setdefault("compression", None)
-    ws = await websockets.connect(
+    ws = await wsclient.connect(
         f"ws://127.0.0.1:{port()}/api/v1/ws",
+        {"Authorization": f"Bearer {token()}"} if auth else {},
         subprotocols=["jsonrpc"],
-        extra_headers={"Authorization": f"Bearer {token()}"} if auth else {},
         max_size=None,
         ping_interval=None,
         open_timeout=LIMIT,

@@ -9,7 +9,7 @@ import pathlib
 import signal
 import time
 
-import websockets
+import wsclient
 
 import binmsg
 import rdb
@@ -50,8 +50,8 @@ async def welcome():
 async def needs_header():
     try:
         await connect(auth=False)
-    except websockets.InvalidStatusCode as e:
-        assert e.status_code == 401, e
+    except wsclient.InvalidHandshake as e:
+        assert wsclient.refused_with(e) == 401, e
     else:
         raise AssertionError("a stranger came in")
 

@@ -5,7 +5,7 @@ import json
 import random
 import time
 
-import websockets
+import wsclient
 
 from rdb import LIMIT, SLOW, Rest, connect, eventually_async, in_thread, main, port, sql, token
 
@@ -493,9 +493,9 @@ async def left_running():
 
 async def over_json_rpc():
     sql("CREATE TABLE t (id INTEGER PRIMARY KEY)")
-    ws = await websockets.connect(
+    ws = await wsclient.connect(
         f"ws://127.0.0.1:{port()}/api/v1/ws",
-        extra_headers={"Authorization": f"Bearer {token()}"},
+        {"Authorization": f"Bearer {token()}"},
         subprotocols=["jsonrpc"],
         ping_interval=None,
     )

@@ -8,7 +8,7 @@ import resource
 import subprocess
 from urllib.parse import quote
 
-import websockets
+import wsclient
 from rdb import LIMIT, Closed, Refused, Rest, connect, eventually, in_thread, main, port, token
 
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
@@ -592,9 +592,9 @@ async def connections_come_and_go():
     async def churn(number):
         rounds = 0
         while going:
-            ws = await websockets.connect(
+            ws = await wsclient.connect(
                 f"ws://127.0.0.1:{port()}/api/v1/ws",
-                extra_headers={
+                {
                     "Authorization": f"Bearer {token()}",
                     "User-Agent": f"agent {number} {rounds % 3}",
                 },
@@ -609,7 +609,7 @@ async def connections_come_and_go():
                 else:
                     await ws.send('{"type":"close"}')
                     await ws.wait_closed()
-            except websockets.ConnectionClosed as e:  # the other looker was quicker
+            except wsclient.ConnectionClosed as e:  # the other looker was quicker
                 assert e.rcvd and e.rcvd.code == 4000, e
             rounds += 1
         return rounds
