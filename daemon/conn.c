@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "daemon/http.h"
 #include "daemon/hub_subs.h"
+#include "daemon/room.h"
 #include "daemon/run.h"
 #include "daemon/ws.h"
 #include "wire/ws_frame.h"
@@ -47,12 +48,20 @@ void conn_set_state(conn *c, conn_state to)
     c->state = to;
 }
 
+/* Paused and blocked at once, HTTP/1 gets no writable callback. */
+static void see_to_room(conn *c)
+{
+    if (c->rx_paused && c->blocked && !c->ws)
+        room_watch(c);
+}
+
 void conn_pause(conn *c)
 {
     if (c->rx_paused)
         return;
     c->rx_paused = true;
     lws_rx_flow_control(c->wsi, 0);
+    see_to_room(c);
 }
 
 void conn_resume(conn *c)
@@ -165,6 +174,7 @@ bool conn_write(conn *c, const char *p, size_t n)
         c->blocked = true;
         STAT_ADD(c->r->stats.backpressure, 1);
         lws_callback_on_writable(c->wsi);
+        see_to_room(c);
     } else {
         c->wrote_us = clock_mono_us();
     }
@@ -204,8 +214,16 @@ bool conn_flush(conn *c)
 
 void conn_kill(conn *c)
 {
-    if (c->wsi)
-        lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+    if (!c->wsi)
+        return;
+    c->killed = true;
+    lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+}
+
+void conn_unlimit(conn *c)
+{
+    if (!c->killed) /* which is a time limit as well */
+        lws_set_timeout(c->wsi, NO_PENDING_TIMEOUT, 0);
 }
 
 void conn_end(conn *c, int code, const char *reason)
@@ -229,6 +247,7 @@ void conn_gone(conn *c)
     conn_set_state(c, CONN_DEAD);
     atomic_fetch_sub(&r->d->connections, 1);
     c->wsi = NULL;
+    room_forget(c);
     list_unlink(&c->dirty_link);
     while (out_head(c))
         out_pop(c);

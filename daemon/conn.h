@@ -35,6 +35,7 @@ typedef struct conn {
     uint64_t serial;
     struct conn *next_by_number; /* reactor.sockets' chain */
     int fd;
+    bool killed;     /* lws has been told to close it */
     bool over_limit; /* accepted past max_connections, to be told so and closed */
     bool blocked;    /* the socket took not everything; a writable callback is under way */
     outq out;
@@ -46,6 +47,8 @@ typedef struct conn {
     struct ws *ws;       /* CONN_WS */
     int64_t taken;       /* bytes lws had taken from the socket when the last answer was complete */
     bool rx_paused;
+    bool in_room;   /* known to room.h */
+    bool asks_room; /* lws asks the loop for room in the socket, and does so until it is resumed */
     uint32_t close_code; /* CONN_CLOSING of a WebSocket */
     char close_reason[124];
     int64_t closing_since_us;
@@ -73,6 +76,8 @@ void conn_gone(conn *c);
 void conn_reap(conn *c);
 /* Closes once `out` is empty. For a WebSocket with this close code and reason. */
 void conn_end(conn *c, int code, const char *reason);
+/* Lifts the time limit that lws has set: limits are the reactor's to watch. */
+void conn_unlimit(conn *c);
 /* Ends it without waiting for anything (broken peer). Safe outside its own callbacks. */
 void conn_kill(conn *c);
 

@@ -18,7 +18,7 @@
 
 /* A body that will not be used is still read, up to this much, so that the client reads the answer
  * instead of a reset connection. */
-enum { DISCARD_MAX = 1048576 };
+enum { DISCARD_MAX = 1048576, CHUNKED_MAX = 100 << 20 };
 
 static const struct {
     enum lws_token_indexes token;
@@ -293,24 +293,20 @@ static bool check_room(conn *c, error *e)
     return error_hint(e, "Try again later, or raise max_connections.");
 }
 
-int http_on_request(conn *c)
+/* Answers it, or sees to its body. False: close the connection. */
+static bool begin(request *q)
 {
+    conn *c = q->c;
     char allow[80] = "";
     error e;
-    if (c->state != CONN_HTTP || c->req)
-        return -1;
-    request *q = new_request(c);
-    read_head(q, c->wsi);
-    c->last_activity_us = q->started_us;
-    STAT_ADD(c->r->stats.requests, 1);
     /* Nothing was read since the last answer, so this head was pipelined and lws has it in a buffer
      * of its own; it would take the same bytes for the body (docs/decisions/0001). Clients repeat
      * what was pipelined on a connection that closes (RFC 9112, 9.3.2). */
     if (expects_body(q) && c->taken >= 0 && sockstat_taken(c->fd) == c->taken)
-        return -1;
+        return false;
     if (q->method == HTTP_OPTIONS && !expects_body(q)) {
         answer_options(q);
-        return 0;
+        return true;
     }
     /* Without Content-Length or chunks there is no body, but lws expects one from POST. */
     if (q->method & (HTTP_POST | HTTP_PUT | HTTP_PATCH) && !expects_body(q) &&
@@ -320,17 +316,33 @@ int http_on_request(conn *c)
         if (expects_body(q) && q->content_length <= DISCARD_MAX)
             q->read_body = discard_body;
         refuse(q, &e, allow);
-        return 0;
+        return true;
     }
     if (expects_body(q) && !send_continue(q))
-        return -1;
+        return false;
     if (q->route->flags & ROUTE_STREAM || !expects_body(q)) {
         q->complete = !expects_body(q);
         q->route->handle(q);
     }
-    /* A request without a body is not read beyond while its answer is prepared. */
-    if (c->req == q && !q->finished && !expects_body(q))
+    return true;
+}
+
+int http_on_request(conn *c)
+{
+    if (c->state != CONN_HTTP || c->req)
+        return -1;
+    request *q = new_request(c);
+    read_head(q, c->wsi);
+    c->last_activity_us = q->started_us;
+    STAT_ADD(c->r->stats.requests, 1);
+    if (!begin(q))
+        return -1;
+    /* A request without a body is not read beyond until it is answered. lws 4.1 leaves alone
+     * what comes meanwhile, and the loop never rests; 4.3 takes it for an error and hangs up. */
+    if (c->req == q && !expects_body(q)) {
         conn_pause(c);
+        conn_unlimit(c); /* of a body that may come */
+    }
     return 0;
 }
 
@@ -358,31 +370,44 @@ static bool take_body(request *q, const char *p, size_t n)
     return !q->body.failed;
 }
 
+/* lws does not know where a chunked body ends, nor any that more came behind, and would cut off who
+ * does not send on. It sets that limit after the callback, so it is lifted by http_flush. */
+static void expect_no_more(request *q)
+{
+    q->lift_limit = true;
+    reactor_want_flush(q->c->r, q->c);
+}
+
 static int body_complete(request *q)
 {
     if (q->complete)
         return 0;
     q->complete = true;
+    expect_no_more(q);
     if (q->read_body)
         q->read_body(q, NULL, 0, true);
     else if (!q->answered)
         q->route->handle(q);
-    if (q->finished)
-        reactor_want_flush(q->c->r, q->c); /* the answer waited for the rest of the body */
     return 0;
 }
 
-int http_on_body(conn *c, const char *p, size_t n)
+/* A chunked body may be as long as lws 4.1 reads where no length was given. */
+static int refuse_chunked(request *q)
 {
-    request *q = c->req;
     error e;
-    c->last_activity_us = clock_mono_us();
-    STAT_ADD(c->r->stats.bytes_in, n);
-    c->bytes_in += n;
-    if (!q)
+    if (q->answered)
         return -1;
-    if (!q->chunked)
-        return take_body(q, p, n) ? 0 : -1;
+    error_set(&e, ERR_MESSAGE_TOO_BIG, "a chunked body may have up to 100 MB");
+    error_hint(&e, "Send it with Content-Length.");
+    http_reply_error(q, &e);
+    return 0;
+}
+
+static int take_chunked(request *q, const char *p, size_t n)
+{
+    error e;
+    if (q->came > CHUNKED_MAX)
+        return refuse_chunked(q);
     while (n && !q->complete) {
         const char *data;
         size_t len, used = chunked_feed(&q->decoder, p, n, &data, &len);
@@ -403,10 +428,44 @@ int http_on_body(conn *c, const char *p, size_t n)
     return 0;
 }
 
+/* lws 4.3 hands over what came behind a body, too. It cannot be given back, so the connection
+ * ends with this answer (docs/decisions/0001). */
+static void lose(request *q, size_t n)
+{
+    q->keep_alive = false;
+    q->behind += (int64_t)n;
+    expect_no_more(q);
+    if (q->behind > DISCARD_MAX)
+        conn_pause(q->c);
+}
+
+int http_on_body(conn *c, const char *p, size_t n)
+{
+    request *q = c->req;
+    c->last_activity_us = clock_mono_us();
+    STAT_ADD(c->r->stats.bytes_in, n);
+    c->bytes_in += n;
+    if (!q)
+        return -1;
+    if (!n)
+        return 0;
+    if (q->complete) {
+        lose(q, n);
+        return 0;
+    }
+    q->came += (int64_t)n;
+    if (q->chunked)
+        return take_chunked(q, p, n);
+    int64_t beyond = q->content_length < 0 ? 0 : q->came - q->content_length;
+    if (beyond <= 0)
+        return take_body(q, p, n) ? 0 : -1;
+    lose(q, (size_t)beyond); /* and lws will not tell the body's end */
+    return take_body(q, p, n - (size_t)beyond) ? body_complete(q) : -1;
+}
+
 int http_on_body_end(conn *c)
 {
     request *q = c->req;
-    error e;
     if (!q)
         return -1;
     if (q->complete) {
@@ -414,15 +473,7 @@ int http_on_body_end(conn *c)
         conn_pause(c);
         return 0;
     }
-    if (q->chunked) { /* lws counts to 100 MB where no length was given */
-        if (q->answered)
-            return -1;
-        error_set(&e, ERR_MESSAGE_TOO_BIG, "a chunked body may have up to 100 MB");
-        error_hint(&e, "Send it with Content-Length.");
-        http_reply_error(q, &e);
-        return 0;
-    }
-    return body_complete(q);
+    return q->chunked ? refuse_chunked(q) : body_complete(q);
 }
 
 /* ---- answering ---------------------------------------------------------------------------------
@@ -691,24 +742,34 @@ static int finish(conn *c)
     c->last_activity_us = clock_mono_us();
     if (lws_http_transaction_completed(c->wsi))
         return -1;
-    lws_set_timeout(c->wsi, NO_PENDING_TIMEOUT, 0); /* idle time is the tick's to watch */
+    conn_unlimit(c);
     conn_resume(c);
     return 0;
 }
 
 int http_flush(conn *c)
 {
+    if (c->req && c->req->lift_limit) {
+        c->req->lift_limit = false;
+        conn_unlimit(c);
+    }
     if (!conn_flush(c))
         return -1;
     if (c->blocked || !list_empty(&c->out.items))
         return 0;
     if (c->req && c->req->finished)
         return finish(c);
+    /* Until it is resumed, lws asks the loop for room that there is: the loop would not rest. */
+    if (c->asks_room && c->rx_paused && sockstat_unread(c->fd) == 0)
+        conn_resume(c);
     return 0;
 }
 
 int http_on_writable(conn *c)
 {
+    c->asks_room = false;
+    if (c->req && c->req->complete && !expects_body(c->req))
+        conn_pause(c); /* again, if http_flush has resumed it */
     return conn_unblock(c) ? http_flush(c) : 0;
 }
 

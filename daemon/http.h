@@ -59,6 +59,9 @@ typedef struct request {
     bool keep_alive;
     int64_t content_length; /* -1: none */
     int64_t received;       /* body bytes so far */
+    int64_t came;           /* the same before decoding: with the marks between chunks */
+    bool lift_limit;        /* see expect_no_more */
+    int64_t behind;         /* bytes that came behind the body and are lost */
     int64_t max_body;
     chunked decoder;
     buf body;

@@ -350,8 +350,7 @@ static bool on_body(request *q, const char *p, size_t n, bool last)
     im->paused = im->paused || pause;
     pthread_mutex_unlock(&im->lock);
     if (pause) {
-        lws_set_timeout(q->c->wsi, NO_PENDING_TIMEOUT,
-                        0); /* it is we who keep the client waiting */
+        conn_unlimit(q->c); /* it is we who keep the client waiting */
         conn_pause(q->c);
     }
     task_wake(&im->home->d->workers, &im->task);

@@ -7,6 +7,7 @@
 #include "daemon/hub.h"
 #include "daemon/hub_subs.h"
 #include "daemon/query_events.h"
+#include "daemon/room.h"
 #include "daemon/sockstat.h"
 #include "daemon/system_events.h"
 #include "daemon/tls.h"
@@ -34,9 +35,6 @@ enum {
     GATHER_SUBS = 64,  /* a fan-out to as many is worth a look for more to send along */
     GATHER_ROUNDS = 8, /* most looks */
 };
-
-/* The listening socket's entry among the protocols. No client can ask for it: it is no token. */
-#define LISTENER "(listener)"
 
 static void reactor_wake(void *arg)
 {
@@ -283,14 +281,19 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     }
 }
 
-static int on_listener(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
-                       size_t len)
+static int on_file(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                   size_t len)
 {
     (void)user;
     (void)in;
     (void)len;
-    if (reason == LWS_CALLBACK_RAW_RX_FILE)
-        accept_all(lws_context_user(lws_get_context(wsi)));
+    reactor *r = lws_context_user(lws_get_context(wsi));
+    if (reason != LWS_CALLBACK_RAW_RX_FILE)
+        return 0;
+    if (wsi == r->room_wsi)
+        room_found(r);
+    else
+        accept_all(r);
     return 0;
 }
 
@@ -306,7 +309,7 @@ static void list_protocols(struct lws_protocols to[MAX_PROTOCOLS])
             .tx_packet_size = TX_PIECE,
         };
     }
-    to[n] = (struct lws_protocols){.name = LISTENER, .callback = on_listener};
+    to[n] = (struct lws_protocols){.name = FILES, .callback = on_file};
     to[n + 1] = (struct lws_protocols){0};
 }
 
@@ -354,10 +357,10 @@ static bool make_context(reactor *r, error *e)
     r->vhost = lws_get_vhost_by_name(r->ctx, "rustydb");
     lws_sock_file_fd_type fd = {.filefd = r->listen_fd};
     r->listener_wsi =
-        lws_adopt_descriptor_vhost(r->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, LISTENER, NULL);
+        lws_adopt_descriptor_vhost(r->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, FILES, NULL);
     if (!r->listener_wsi)
         return error_set(e, ERR_INTERNAL_ERROR, "libwebsockets did not take the listening socket");
-    return true;
+    return room_open(r, e);
 }
 
 /* Waits for events and handles one batch of them. */

@@ -48,6 +48,10 @@ typedef struct reactor_msg {
 
 enum { REACTOR_TAG = 0x72656163, FLUSH_MAX = 65536, MAX_PROTOCOLS = 8 };
 
+/* The reactor's own files' entry among the protocols: the listening socket, and room.h's. No client
+ * can ask for it: it is no token. */
+#define FILES "(files)"
+
 typedef struct reactor {
     server *d;
     int index;
@@ -62,6 +66,8 @@ typedef struct reactor {
     uint64_t callbacks, kicked_at; /* connections' events so far; how many at the last kick */
     struct lws *listener_wsi;
     int listen_fd;
+    struct lws *room_wsi; /* room.h */
+    int room_fd;
     mailbox box;
     list conns;         /* every conn, by conn.link */
     conn_table sockets; /* those that are WebSockets */

@@ -28,6 +28,12 @@ int64_t sockstat_acked(int fd)
                                                                    : 0;
 }
 
+int64_t sockstat_unread(int fd)
+{
+    int waiting = 0;
+    return ioctl(fd, FIONREAD, &waiting) == 0 ? waiting : 0;
+}
+
 int64_t sockstat_unsent(int fd)
 {
     int waiting = 0;

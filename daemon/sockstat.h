@@ -13,6 +13,9 @@ int64_t sockstat_taken(int fd);
  * it is not known. */
 int64_t sockstat_acked(int fd);
 
+/* Bytes that wait to be read; 0 when it is not known. */
+int64_t sockstat_unread(int fd);
+
 /* Bytes that were written and that the peer has not acknowledged; 0 when it is not known. */
 int64_t sockstat_unsent(int fd);
 

@@ -31,7 +31,7 @@ void ws_opened(conn *c)
 {
     conn_set_state(c, CONN_WS);
     conn_table_add(&c->r->sockets, c);
-    lws_set_timeout(c->wsi, NO_PENDING_TIMEOUT, 0); /* time limits are the tick's */
+    conn_unlimit(c);
     c->last_activity_us = clock_mono_us();
     if (c->ws->protocol->opened)
         c->ws->protocol->opened(c);

@@ -178,6 +178,16 @@ holds() { # FILTER: the last answer's body satisfies it
   case_of bad_conn never_reads
 }
 
+@test "a large answer arrives whole, whatever is sent before it is read" {
+  start_daemon
+  case_of bad_conn reads_late
+}
+
+@test "a slow statement is answered, in whichever form its body came" {
+  start_daemon --request-timeout 1s
+  case_of bad_conn slow_statements
+}
+
 @test "five hundred silent connections are ended in time" {
   start_daemon --request-timeout 1s
   case_of bad_conn silent_connections

@@ -1,5 +1,6 @@
 """Cases of bad_input.bats over HTTP: connections that are slow, silent, half closed or broken off."""
 
+import select
 import socket
 import threading
 import time
@@ -157,6 +158,70 @@ def never_reads():
     assert SANITIZED or grown < 16384, f"grew by {grown} kB"
     for s in clients:
         s.close()
+    settles()
+
+
+def reads_late():
+    """A client that sends another request before it has read a large answer gets the whole of it."""
+    rest = Rest()
+
+    def pushed_back():
+        return rest.call("GET", "/ws/status")["backpressure_events"]
+
+    big = raw.post_query(
+        "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 300000) SELECT n, 'some text' FROM c"
+    )
+    for behind in (b"\r\n", raw.request("GET", "/api/v1/health/liveness"), raw.post_query("SELECT 'late'")):
+        before = pushed_back()
+        s = raw.dial(rcvbuf=4096)
+        s.sendall(big)
+        eventually(lambda: pushed_back() > before, say="the socket to be full")
+        s.sendall(behind)
+        reader = raw.Reader(s)
+        answer = reader.answer()
+        assert answer.status == 200, answer.status
+        rows = answer.json()["rows"]
+        assert len(rows) == 300000 and rows[-1] == [300000, "some text"], rows[-1]
+        # lws decides whether what came behind is still there; an answer to it is the right one.
+        try:
+            answer = reader.answer()
+            assert answer.status in (200, 400), answer.status
+            assert answer.status == 200 or behind == b"\r\n", (answer.status, behind)
+        except (EOFError, ConnectionError) as e:
+            assert not e.args or e.args[0] in (b"", 104, 32), f"half an answer: {e.args[0][:200]}"
+        s.close()
+    settles()
+
+
+def slow_statements():
+    """With request_timeout at 1 s, which is for sending a request: a statement may take longer, in
+    whichever form its body came."""
+    sql("CREATE TABLE w (n)")
+    rest = Rest()
+    tx = rest.call("POST", "/transactions")["transaction_id"]  # the others wait for its end
+    body = b'{"sql":"INSERT INTO w VALUES (1)"}'
+    chunked = raw.request(
+        "POST", "/api/v1/query", None, "Transfer-Encoding: chunked\r\nContent-Type: application/json\r\n"
+    )
+    chunked += b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    plain = raw.post_query("INSERT INTO w VALUES (1)")
+    waiting = []
+    for data in (plain, chunked, plain + b"\r\n"):
+        s = raw.dial()
+        s.sendall(data)
+        waiting.append(s)
+    late = raw.dial()
+    late.sendall(plain)
+    waiting.append(late)
+    eventually(lambda: rest.call("GET", "/ws/status")["queue_depth"] >= 4, say="four to wait")
+    late.sendall(b"\r\n")
+    ready = select.select(waiting, [], [], 2.5)[0]
+    assert not ready, f"{len(ready)} were cut off or answered early"
+    rest.call("POST", f"/transactions/{tx}/commit")
+    for s in waiting:
+        assert raw.Reader(s).answer().status == 200
+        s.close()
+    assert sql("SELECT count(*) FROM w") == [[4]]
     settles()
 
 
