@@ -30,7 +30,7 @@ say = $(if $(V),@:,@printf '  %s  %s\n' $(1) $@)
 BUILD_PACKAGES := gcc libc6-dev make pkg-config libwebsockets-dev libwebsockets-evlib-uv libuv1-dev \
 	libcurl4-openssl-dev libjansson-dev libssl-dev libreadline-dev libsqlite3-dev libinih-dev \
 	zlib1g-dev
-CHECK_PACKAGES := $(BUILD_PACKAGES) bats parallel libcmocka-dev valgrind clang libclang-rt-dev clang-format \
+CHECK_PACKAGES := $(BUILD_PACKAGES) bats parallel libcmocka-dev valgrind clang libclang-rt-dev clang-format-19 \
 	cppcheck shellcheck iso-codes jq curl openssl sqlite3 procps python3 python3-websockets util-linux mandoc
 PKGS := libwebsockets libuv libcurl jansson libcrypto libssl readline sqlite3 inih zlib
 
@@ -198,7 +198,7 @@ fuzz: $(FUZZ_BIN)
 lint:
 	@tests/lint/run
 format:
-	clang-format -i $(ALL_C) $(ALL_H)
+	clang-format-19 -i $(ALL_C) $(ALL_H)
 
 clean:
 	rm -rf build

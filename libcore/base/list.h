@@ -10,7 +10,7 @@ typedef struct list {
     struct list *next, *prev;
 } list;
 
-#define list_entry(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define list_entry(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 
 #define list_each(it, head) for (list *it = (head)->next; it != (head); it = it->next)
 /* The body may unlink or free `it`. */

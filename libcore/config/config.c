@@ -223,7 +223,7 @@ int config_strays(void (*each)(void *arg, const char *variable, const char *mean
     int n = 0;
     for (char **v = environ; *v; v++) {
         size_t length = strcspn(*v, "=");
-        char name[VARIABLE_MAX], key[VARIABLE_MAX];
+        char name[VARIABLE_MAX], key[VARIABLE_MAX] = "";
         if (strncmp(*v, "RUSTYDB_", 8) != 0 || length >= sizeof name)
             continue;
         snprintf(name, sizeof name, "%.*s", (int)length, *v);

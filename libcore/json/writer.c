@@ -226,7 +226,8 @@ void jw_real(json_writer *w, double v)
         return;
     }
     char text[40];
-    buf_add(w->out, text, json_format_real(v, text));
+    size_t n = json_format_real(v, text);
+    buf_add(w->out, text, n);
 }
 
 void jw_bool(json_writer *w, bool v)

@@ -32,7 +32,8 @@ void bc_put_u8(buf *out, uint8_t v)
 void bc_put_uint(buf *out, uint64_t v)
 {
     char bytes[BC_UINT_MAX];
-    buf_add(out, bytes, bc_uint(v, bytes));
+    size_t n = bc_uint(v, bytes);
+    buf_add(out, bytes, n);
 }
 
 void bc_put_int(buf *out, int64_t v)

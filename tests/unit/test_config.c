@@ -35,7 +35,8 @@ static void write_bytes(const char *text, size_t n)
     FILE *f = fopen(path, "w");
     assert_non_null(f);
     assert_int_equal(fwrite(text, 1, n, f), n);
-    assert_int_equal(fclose(f), 0);
+    int failed = fclose(f);
+    assert_false(failed);
 }
 
 static config *load_text(const char *text)
@@ -237,7 +238,8 @@ static void print_to_file(const config *c)
     FILE *f = fopen(path, "w");
     assert_non_null(f);
     config_print(c, f);
-    assert_int_equal(fclose(f), 0);
+    int failed = fclose(f);
+    assert_false(failed);
 }
 
 static void what_is_printed_can_be_read_again(void **state)

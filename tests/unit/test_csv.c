@@ -76,7 +76,7 @@ static void reads_n(const char *doc, size_t length, const char *want)
         if (strcmp(buf_cstr(&out), want) != 0)
             fail_msg("%s cut at %zu\n gives  %s\n not    %s", doc, cut, buf_cstr(&out), want);
     }
-    size_t cuts[256];
+    size_t cuts[256] = {0};
     assert_true(length <= 256);
     for (size_t i = 0; i < length; i++)
         cuts[i] = i;

@@ -286,7 +286,7 @@ static void ops_and_where_choose(void **state)
     listener_subscribe(&w.l, 60, "t", NULL, -1); /* answered behind all frames of that slice */
     listener_until(&w.l, w.l.subs[60].live);
     for (int i = 0; i < n; i++) {
-        char got[64];
+        char got[64] = "";
         ops_heard(&w.l.subs[i], got);
         size_t len = strlen(cases[i].want);
         if (strncmp(got, cases[i].want, len) != 0 ||

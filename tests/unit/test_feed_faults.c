@@ -198,7 +198,7 @@ static void append_many(int n)
 
 static void expect_range(heard *h, int64_t from, int64_t to)
 {
-    int64_t lsns[MAX_RECORDS];
+    int64_t lsns[MAX_RECORDS] = {0};
     for (int64_t i = from; i <= to; i++)
         lsns[i - from] = i;
     expect_lsns(h, lsns, (int)(to - from + 1));

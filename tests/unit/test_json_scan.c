@@ -80,7 +80,7 @@ static void scans_n(scan_mode mode, const char *pointer, const char *doc, size_t
         if (strcmp(buf_cstr(&out), want) != 0)
             fail_msg("%s cut at %zu\n gives  %s\n not    %s", doc, cut, buf_cstr(&out), want);
     }
-    size_t cuts[512];
+    size_t cuts[512] = {0};
     assert_true(length <= 512);
     for (size_t i = 0; i < length; i++)
         cuts[i] = i;
