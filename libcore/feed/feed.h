@@ -34,6 +34,7 @@ enum {
     FEED_MAX_WHERE = 4096,       /* bytes of a WHERE expression */
     FEED_MAX_TABLES = 64,        /* tables that a stream may name */
     FEED_MAX_COLUMNS = 64,       /* columns likewise */
+    FEED_MAX_NESTING = 64,       /* parentheses within parentheses in one */
     FEED_REPLAY_WINDOW = 262144, /* bytes of replay a subscription may have under way */
     FEED_MAX_LISTENERS = 64,
 };

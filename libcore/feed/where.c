@@ -59,6 +59,9 @@ bool where_normalise(const char *where, buf *out, error *e)
             return refuse(e, at, "this ')' has no '('");
         if (t.kind == TOKEN_OPEN && depth++ == 0)
             opened = at;
+        /* SQLite has a limit of its own, or not, depending on its version. */
+        if (depth > FEED_MAX_NESTING)
+            return refuse(e, at, "the parentheses are nested too deep");
         if (t.kind == TOKEN_SPACE) {
             space = true;
             continue;

@@ -306,14 +306,28 @@ static void refuses_what_is_too_long(void **state)
     error e;
     assert_null(filter_new(env, &orders, where, &e));
     assert_int_equal(e.code, ERR_INVALID_MESSAGE);
+}
 
-    memset(where, '(', 2000); /* deep rather than long */
-    where[2000] = '1';
-    memset(where + 2001, ')', 2000);
-    where[4001] = '\0';
-    filter *f = filter_new(env, &orders, where, &e);
-    assert_true(f || e.code == ERR_INVALID_MESSAGE);
-    filter_free(f);
+static void refuses_what_is_too_deep(void **state)
+{
+    (void)state;
+    char where[2 * (FEED_MAX_NESTING + 1) + 2];
+    error e;
+    for (int depth = FEED_MAX_NESTING; depth <= FEED_MAX_NESTING + 1; depth++) {
+        memset(where, '(', (size_t)depth);
+        where[depth] = '1';
+        memset(where + depth + 1, ')', (size_t)depth);
+        where[2 * depth + 1] = '\0';
+        filter *f = filter_new(env, &orders, where, &e);
+        if (depth <= FEED_MAX_NESTING) {
+            assert_non_null(f);
+            filter_free(f);
+            continue;
+        }
+        assert_null(f);
+        assert_int_equal(e.code, ERR_INVALID_MESSAGE);
+        assert_int_equal(e.position, FEED_MAX_NESTING);
+    }
 }
 
 static void the_same_but_for_spaces_is_the_same(void **state)
@@ -427,6 +441,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_not_an_expression_over_the_row),
         cmocka_unit_test(sees_nothing_of_other_filters),
         cmocka_unit_test(refuses_what_is_too_long),
+        cmocka_unit_test(refuses_what_is_too_deep),
         cmocka_unit_test(the_same_but_for_spaces_is_the_same),
         cmocka_unit_test(an_event_that_cannot_be_judged_is_told),
         cmocka_unit_test(a_runaway_expression_is_stopped),
