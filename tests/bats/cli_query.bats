@@ -61,7 +61,8 @@ people() {
   [ "$(types 5)" = '["integer",5]' ]
   [ "$(types -5)" = '["integer",-5]' ]
   [ "$(types 1.50)" = '["real",1.5]' ]
-  [ "$(types 1e3)" = '["real",1000]' ]
+  # As it stands: jq 1.6 writes 1000.0 as 1000.
+  prints '[\n{"a":"real","b":1000.0}\n]\n' "$BIN" query --format json 'SELECT typeof(?1) AS a, ?1 AS b' 1e3
   [ "$(types true)" = '["integer",1]' ]
   [ "$(types null)" = '["null",null]' ]
   [ "$(types 007)" = '["text","007"]' ]

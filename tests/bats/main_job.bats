@@ -16,12 +16,14 @@ import_both() {
   start_daemon
   import_both
   [ "$(rows 'SELECT count(*) FROM countries')" = '[[249]]' ]
-  local there
+  local there parents
   there=$(jq '.["3166-2"] | length' "$ISO_CODES/iso_3166-2.json")
   [ "$there" -gt 5000 ]
   [ "$(rows 'SELECT count(*) FROM subdivisions')" = "[[$there]]" ]
   [ "$(rows 'SELECT count(*) FROM subdivisions s JOIN countries c ON c.alpha_2 = substr(s.code, 1, 2)')" = "[[$there]]" ]
-  [ "$(rows 'SELECT count(*) FROM subdivisions WHERE parent IS NOT NULL')" = '[[1412]]' ]
+  parents=$(jq '[.["3166-2"][] | select(.parent != null)] | length' "$ISO_CODES/iso_3166-2.json")
+  [ "$parents" -gt 1000 ]
+  [ "$(rows 'SELECT count(*) FROM subdivisions WHERE parent IS NOT NULL')" = "[[$parents]]" ]
   # Codes with leading zeros are text, accents and flags survive, what a row lacks is NULL.
   [ "$(rows "SELECT numeric, typeof(numeric), flag FROM countries WHERE alpha_2 = 'AF'")" = '[["004","text","🇦🇫"]]' ]
   [ "$(rows "SELECT name, common_name FROM countries WHERE alpha_2 = 'CI'")" = "[[\"Côte d'Ivoire\",null]]" ]
