@@ -345,17 +345,18 @@ async def many_filters():
             rest.query("UPDATE t SET n = ? WHERE id = last_insert_rowid()", [chance.randrange(9)])
         if k % 7 == 0:
             rest.query("DELETE FROM t WHERE id = (SELECT max(id) FROM t)")
-    got = {}
-    await s.send("ping", {}, "end")
-    while (m := await s.recv()).get("id") != "end":
-        got.setdefault(m["payload"]["filter"], []).append(m["payload"]["lsn"])
     # What SQLite itself says of each event's row, in a table with the same columns.
     every = await connect()
     await every.subscribe("table:t", since=0)
+    events = await every.events(head() - 1)  # the first is CREATE TABLE
+    got = {}  # the feed has passed them all by now
+    await s.send("ping", {}, "end")
+    while (m := await s.recv()).get("id") != "end":
+        got.setdefault(m["payload"]["filter"], []).append(m["payload"]["lsn"])
     oracle = sqlite3.connect(":memory:")
     oracle.execute("CREATE TABLE new (id INTEGER PRIMARY KEY, n INTEGER, r REAL, s TEXT, nocase TEXT COLLATE NOCASE, any)")
     wanted, columns = {}, ("id", "n", "r", "s", "nocase", "any")
-    for e in await every.events(head() - 1):  # the first is CREATE TABLE
+    for e in events:
         row = [e["row"] or e["old_row"]][0]
         values = [b"\0" if isinstance(row[c], dict) else row[c] for c in columns]
         oracle.execute("DELETE FROM new")
