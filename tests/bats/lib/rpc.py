@@ -6,6 +6,7 @@ import json
 import os
 import re
 
+import wsclient
 from messages import corpus
 from rdb import LIMIT, Closed, Rest, connect, eventually_async, head, in_thread, main, settles, sql, token
 from rpc_session import Failed, check_answer, open_rpc
