@@ -345,7 +345,7 @@ async def play(daemon, options):
         t.cancel()
     print(f"# {len(events)} events, {sum(len(f.seen) for f in followers)} deliveries, {world.cuts} cuts,"
           f" {sum(len(f.lost) for f in followers)} gaps told, seed {options.seed}")
-    print(f"{passed} passed, {failed} failed")
+    print(f"{passed} passed, {failed} failed", flush=True)  # main ends without another chance
     return failed == 0
 
 
