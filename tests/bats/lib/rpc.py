@@ -361,6 +361,18 @@ async def abuse():
             await s.recv()
     except Closed as e:
         assert e.code == 1008, e
+    # What is left of a batch does not run then.
+    await in_thread(sql, "CREATE TABLE t (v)")
+    s = await open_rpc()
+    insert = {"jsonrpc": "2.0", "id": 1, "method": "execute", "params": ["INSERT INTO t VALUES (1)"]}
+    await s.send([{"a": 1}] * 10 + [insert])
+    try:
+        while True:
+            await s.recv()
+    except Closed as e:
+        assert e.code == 1008, e
+    await in_thread(settles)
+    assert await in_thread(sql, "SELECT count(*) FROM t") == [[0]]
 
 
 async def many_batches():
