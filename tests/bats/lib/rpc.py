@@ -295,6 +295,12 @@ async def events():
     assert (await s.notification("system"))["event"] == "table_dropped"
     e = await s.notification("error")
     assert e["code"] == "TABLE_NOT_FOUND" and e["subscription_id"], e
+    # One that is made for this connection over REST is told of, too.
+    me = (await s.call("status"))["connection_id"]
+    want = {"connection_id": me, "subscription_type": "channel", "target": "given"}
+    made = await in_thread(Rest().call, "POST", "/ws/subscriptions", want)
+    told = await s.notification("subscribed")
+    assert told["topic"] == "channel:given" and told["subscription_id"] == made["subscription_id"], (told, made)
     # Subscribing by a notification works, and is not answered.
     await s.send({"jsonrpc": "2.0", "method": "subscribe", "params": ["channel:silent"]})
     assert await s.call("broadcast", [1, "silent"]) == {"channel": "silent", "delivered": 1}
