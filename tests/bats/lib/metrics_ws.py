@@ -9,7 +9,7 @@ import time
 
 import bin_session
 import rpc_session
-from rdb import Rest, connect, daemon_pid, eventually, in_thread, main, sql, token
+from rdb import Rest, connect, daemon_pid, in_thread, main, sql, token
 
 ENDPOINT = "/api/v1/ws/metrics"
 
