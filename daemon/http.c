@@ -836,8 +836,6 @@ static const ws_protocol *check_upgrade(request *q, struct lws *wsi, principal *
                                         error *e)
 {
     char offered[WS_OFFER_MAX];
-    if (!ws_handshake_asked(wsi, e))
-        return NULL;
     if (!read_offer(wsi, offered, sizeof offered)) {
         error_set(e, ERR_INVALID_MESSAGE, "too many subprotocols are offered");
         return NULL;

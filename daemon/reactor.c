@@ -20,6 +20,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -229,6 +230,17 @@ static void begin_stop(reactor *r)
 /* ---- lws ---------------------------------------------------------------------------------------
  */
 
+/* An offer to go on in HTTP/2 (curl's --http2, Java's HttpClient) is ignored, as a server may (RFC
+ * 9110, 7.8): lws compares this very text with the names it knows once more, and goes on with the
+ * request as it is when it finds none. */
+static bool ignore_h2c(char *upgrade)
+{
+    if (strcasecmp(upgrade, "h2c") != 0)
+        return false;
+    upgrade[0] = '-';
+    return true;
+}
+
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                     size_t len)
 {
@@ -262,7 +274,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_HTTP_WRITEABLE:
         return http_on_writable(c);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-        return http_on_upgrade(c);
+        return ignore_h2c(in) ? 0 : http_on_upgrade(c);
     case LWS_CALLBACK_CONFIRM_EXTENSION_OKAY:
         return ws_deflate_accept(c) ? 0 : 1;
     case LWS_CALLBACK_ESTABLISHED:

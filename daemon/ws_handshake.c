@@ -31,15 +31,6 @@ static bool is_key(const char *key)
            strcmp(key + KEY_LENGTH - 2, "==") == 0;
 }
 
-bool ws_handshake_asked(struct lws *wsi, error *e)
-{
-    char text[32];
-    if (copy(wsi, WSI_TOKEN_UPGRADE, text, sizeof text) && strcasecmp(text, "websocket") == 0)
-        return true;
-    error_set(e, ERR_INVALID_MESSAGE, "the only upgrade there is here is to websocket");
-    return error_hint(e, "Have your client speak HTTP/1.1 and ask for nothing else.");
-}
-
 bool ws_handshake_check(struct lws *wsi, error *e)
 {
     char text[256];

@@ -9,8 +9,6 @@
 
 #include "base/error.h"
 
-/* INVALID_MESSAGE for an upgrade to anything else. */
-bool ws_handshake_asked(struct lws *wsi, error *e);
 /* UPGRADE_REQUIRED for another version than 13, INVALID_MESSAGE for whatever else is wrong. The
  * method and the subprotocols are the caller's to check. */
 bool ws_handshake_check(struct lws *wsi, error *e);

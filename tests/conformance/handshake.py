@@ -89,10 +89,12 @@ def no_upgrade(value):
 
 
 def other_upgrade():
-    """an upgrade to HTTP/2 is 400, wherever it is asked for"""
-    settings = {"Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAARAAAAAAAIAAAAA"}
-    for path in (ENDPOINT, "/api/v1/health/liveness", "/elsewhere"):
-        _problem(request(settings, path=path), 400, "INVALID_MESSAGE")
+    """an offer to go on in HTTP/2 is ignored: the request is answered in HTTP/1.1"""
+    settings = {"Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAARAAAAAAAIAAAAA", "Connection": "Upgrade, HTTP2-Settings"}
+    w = Wire(request(settings, path="/api/v1/health/liveness"))
+    assert w.head()[0] == 200
+    w.close()
+    _problem(request(settings), 426, "UPGRADE_REQUIRED")
 
 
 @each("foo", "foo, websocket", "websocket, foo")
