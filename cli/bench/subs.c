@@ -41,10 +41,13 @@ static void opened(bench_ws *w)
         return;
     }
     buf text = BUF_INIT;
-    buf_addf(&text, "{\"id\":\"s\",\"type\":\"subscribe\",\"payload\":{\"topic\":\"%s\"",
-             s->all->topic);
+    buf_adds(&text, "{\"id\":\"s\",\"type\":\"subscribe\",\"payload\":{");
+    size_t start = text.len;
+    if (*s->all->topic)
+        buf_addf(&text, ",\"topic\":\"%s\"", s->all->topic);
     if (s->all->ask)
         s->all->ask(s, &text);
+    text.data[start] = ' '; /* the first comma */
     buf_adds(&text, "}}");
     w->frames.want = true;
     bench_ws_text(w, text.data, text.len);

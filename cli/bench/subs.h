@@ -18,7 +18,7 @@ typedef struct bench_sub {
 typedef struct bench_subs {
     bench_run *run;
     const bench_target *to;
-    const char *topic; /* NULL: the connection itself is the subscription */
+    const char *topic; /* NULL: the connection itself is the subscription; "": `ask` says it all */
     int n;             /* wanted */
     int opening;       /* how many may be on their way at once; 0: BENCH_SUBS_OPENING */
     int started;       /* opened or opening */

@@ -75,6 +75,18 @@ holds() {
   holds '.everyone_served_after_ms > 0 and .each_served_after_us.count == 50'
 }
 
+@test "live: everyone hears of the changes" {
+  start_daemon
+  bench live --subscribers 20 --duration 500ms
+  holds '.deliveries_per_second > 0 and .commits_per_second > 0'
+}
+
+@test "churn: connections come, get their event, and go" {
+  start_daemon
+  bench churn --clients 4 --duration 300ms
+  holds '.visits_per_second > 0 and .visit_us.count > 0 and .server_cpu_per_visit_us > 0'
+}
+
 @test "mixed: reads, inserts and events" {
   start_daemon
   bench mixed --clients 4 --subscribers 3 --rows 50 --duration 300ms

@@ -134,6 +134,8 @@ inserts() {
 others() {
   daemon mixed mixed "${for_seconds[@]}"
   daemon latency latency "${for_seconds[@]}"
+  daemon live live "${for_seconds[@]}"
+  daemon churn churn "${for_seconds[@]}"
 }
 
 # fresh NAME ARGUMENT...: with a daemon of its own, so that its memory before is a fresh one's.
@@ -253,6 +255,10 @@ tell_more_facts() {
     fact "fan-out of 3,000 bytes to 1,000${server/-/, }" "fanout-large$server" \
       server_cpu_per_delivery_us us/delivery
   done
+  fact 'a live query to 1,000' live deliveries_per_second 'deliveries/s'
+  fact '  server CPU' live server_cpu_per_delivery_us us/delivery
+  fact 'connections that come and go' churn visits_per_second 'visits/s'
+  fact '  server CPU' churn server_cpu_per_visit_us us/visit
   for n in 1 100 1000 10000 1000-other; do
     fact "an event with filters: $n" "filters-$n" server_cpu_per_event_us us/event
   done
