@@ -98,7 +98,7 @@ typedef struct outlet {
 
 typedef enum sub_state {
     SUB_NEW,    /* in the mailbox */
-    SUB_AHEAD,  /* waits for the feed to reach its position */
+    SUB_AHEAD,  /* waits for the feed to reach its position, or apart_to to be in sight */
     SUB_BEHIND, /* to be caught up */
     SUB_FULL,   /* to be caught up, when its reader has acknowledged */
     SUB_LIVE,   /* follows its stream */
@@ -126,6 +126,7 @@ typedef struct sub {
     outlet *outlet;
     int64_t at;       /* everything up to this lsn has been sent or did not match */
     int64_t known_at; /* head of the log when it was admitted: what came before is history */
+    int64_t apart_to; /* the furthest of ask.read_to: up to there its events are its own */
     size_t unacked;   /* bytes of replay under way */
 } sub;
 

@@ -83,11 +83,20 @@ static bool join(feed *f, sub *s)
     return true;
 }
 
+/* Whether the stream's next frames are what comes next for it. They are not while it still leaves
+ * out what it has read, nor when an attempt that memory ended has sent the next record already. */
+static bool may_join(const feed *f, const sub *s)
+{
+    const outlet *o = s->outlet;
+    return s->at == f->at && s->at >= s->apart_to && list_empty(&o->dirty) &&
+           o->done_lsn <= f->at && o->stream->done_lsn <= f->at;
+}
+
 void sub_place(feed *f, sub *s)
 {
     if (s->at < f->at)
         move(f, s, s->unacked < FEED_REPLAY_WINDOW ? SUB_BEHIND : SUB_FULL);
-    else if (s->at > f->at || !list_empty(&s->outlet->dirty) || !join(f, s))
+    else if (!may_join(f, s) || !join(f, s))
         move(f, s, SUB_AHEAD);
     if (s->state == SUB_AHEAD)
         f->has_more = true;
@@ -98,7 +107,9 @@ bool subs_join(feed *f)
     list_each_safe(it, &f->ahead)
     {
         sub *s = list_entry(it, sub, link);
-        if (s->at == f->at && !join(f, s)) {
+        if (s->at < f->at) {
+            sub_place(f, s);
+        } else if (may_join(f, s) && !join(f, s)) {
             f->has_more = true;
             feed_back_off(f, "starting a subscription", NULL);
             return false;
@@ -234,6 +245,10 @@ static bool admit(feed *f, sub *s, log_bounds *b, error *e)
     list_unlink(&s->outlet->stream->idle);
     s->known_at = b->head;
     s->at = !q->has_since ? b->head : q->since > 0 ? q->since : b->oldest - 1;
+    for (int i = 0; q->read_to && i < q->n_tables; i++) {
+        if (q->read_to[i] > s->apart_to)
+            s->apart_to = q->read_to[i];
+    }
     return true;
 }
 

@@ -72,7 +72,8 @@ static void listener_take(listener *l, feed_msg *m)
         h->lsn = m->lsn;
         memcpy(h->filter, m->filter, sizeof h->filter);
         memcpy(h->log_id, m->log_id, sizeof h->log_id);
-        strncpy(h->table, m->table, sizeof h->table - 1);
+        if (m->table)
+            strncpy(h->table, m->table, sizeof h->table - 1);
         break;
     case FEED_REFUSED:
         h->refused = true;
