@@ -202,6 +202,8 @@ void hub_leave_rest(sub *s)
         refbuf *rest = refbuf_new(g->data + s->offset, g->len - s->offset);
         if (rest)
             conn_queue(s->c, rest, NULL, 0);
+        else
+            conn_kill(s->c); /* rather than leave something out silently */
         bool last = is_last(s->stream, g);
         cursor_set(s, last ? NULL : list_entry(g->link.next, hub_segment, link), 0);
     }

@@ -368,6 +368,7 @@ static void resume(sub *s)
     detach(s);
     s->kept->q.has_since = true;
     s->kept->q.since = s->lsn;
+    s->kept->q.read_to = NULL; /* it was live, and so is behind all of them */
     hub_sub_ask_again(s);
 }
 
@@ -434,11 +435,13 @@ static void on_refused(sub *s, const feed_msg *m)
     hub_sub_free(s);
 }
 
-/* Frames that were written before the end must be read before it is told. */
+/* Frames that were written before the end must be read before it is told, and so must be what it
+ * has missed. */
 static void on_ended(sub *s, const feed_msg *m)
 {
-    if (s->state == SUB_LIVE && !s->c->blocked && s->c->state == CONN_WS &&
-        (!conn_flush(s->c) || !hub_deliver_sub(s))) {
+    if ((s->state == SUB_LIVE && !s->c->blocked && s->c->state == CONN_WS &&
+         (!conn_flush(s->c) || !hub_deliver_sub(s))) ||
+        (s->lost && !sub_tell_loss(s))) {
         conn_kill(s->c);
         return;
     }

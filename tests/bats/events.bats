@@ -41,6 +41,11 @@ load helper
   case_of ws_events drop_oldest
 }
 
+@test "drop_oldest: what was missed is named at the end, too" {
+  start_daemon --stream-buffer 1m
+  case_of ws_events drop_oldest_to_the_end
+}
+
 @test "replay: a slow reader gets everything from the log" {
   start_daemon --stream-buffer 1m
   case_of ws_events replay_policy

@@ -276,6 +276,42 @@ async def drop_oldest():
     s.close()
 
 
+async def drop_oldest_to_the_end():
+    """What was missed is told too when the subscription ends before its reader is back."""
+    sql("CREATE TABLE t (n INTEGER PRIMARY KEY, x)", "CREATE TABLE u (n)")
+    behind = await connect()
+    await behind.subscribe("table:u")
+    s = raw.RawSession(rcvbuf=4096)
+    s.message("subscribe", {"topic": "table:t", "policy": "drop_oldest"})
+    base = s.answer()["payload"]["lsn"]
+    rest = Rest()
+    await in_thread(_write_much, rest, 120)
+    sql("DROP TABLE t")
+    end = head()
+    sql("INSERT INTO u VALUES (1)")
+    await behind.event()  # the end came before this, while nothing was read
+
+    def read():
+        at, gaps = base, 0
+        while True:
+            m = s.recv()
+            p = m["payload"]
+            if m["type"] == "error" and p["code"] == "TABLE_NOT_FOUND":
+                assert at == end, f"{at + 1} to {end} are missing, and it was not said"
+                return gaps
+            if m["type"] == "error":
+                assert p["code"] == "GAP" and p["from"] == at + 1 and p["to"] >= p["from"], (p, at)
+                at = p["to"]
+                gaps += 1
+            else:
+                assert p["lsn"] == at + 1, (p["lsn"], at)
+                at = p["lsn"]
+
+    gaps = await in_thread(read)
+    assert gaps >= 1, "nothing was dropped"
+    s.close()
+
+
 async def replay_policy():
     """A slow reader gets everything from the log, and the daemon keeps only a window of it."""
     sql("CREATE TABLE t (n INTEGER PRIMARY KEY, x)")
