@@ -1,6 +1,7 @@
 #include "cli/bench/sock.h"
 
 #include <errno.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -47,15 +48,17 @@ static ssize_t tls_result(bench_sock *s, int n)
 
 static ssize_t put(bench_sock *s, const char *p, size_t n)
 {
-    if (s->tls)
-        return tls_result(s, SSL_write(s->tls, p, n > 1 << 20 ? 1 << 20 : (int)n));
-    return send(s->io.fd, p, n, MSG_NOSIGNAL);
+    if (!s->tls)
+        return send(s->io.fd, p, n, MSG_NOSIGNAL);
+    ERR_clear_error(); /* what another connection left would be taken for this one's */
+    return tls_result(s, SSL_write(s->tls, p, n > 1 << 20 ? 1 << 20 : (int)n));
 }
 
 static ssize_t get(bench_sock *s)
 {
     if (!s->tls)
         return recv(s->io.fd, s->loop->in, BENCH_LOOP_IN, 0);
+    ERR_clear_error();
     ssize_t n = tls_result(s, SSL_read(s->tls, s->loop->in, BENCH_LOOP_IN));
     int why = errno;
     if (s->out_at < s->out.len && !bench_sock_flush(s)) /* it waited for the handshake */
