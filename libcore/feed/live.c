@@ -37,6 +37,14 @@ static void take_back(feed *f, const log_record *rec)
     }
 }
 
+/* The record will not come again: what it meant to streams is done with. */
+static void forget_record(feed *f)
+{
+    list *item;
+    while ((item = list_pop(&f->touched)))
+        list_entry(item, stream, touched)->failed = false;
+}
+
 /* Notes why a stream cannot go on behind this record. */
 static bool note_failure(feed *f, stream *s, const error *cause, int64_t lsn)
 {
@@ -149,10 +157,8 @@ static bool end_streams(feed *f, const log_record *rec)
             return false;
         if (!stream_end_live(f, s, ends ? &why : s->why))
             return false;
-        s->failed = false;
     }
-    while (list_pop(&f->touched))
-        ;
+    forget_record(f);
     return true;
 }
 
@@ -225,6 +231,7 @@ static bool end_all(feed *f, int64_t next)
             return false;
     }
     log_warn("feed_gap", "%s", why.message);
+    forget_record(f);
     f->at = next - 1;
     return true;
 }
@@ -248,6 +255,7 @@ static bool skip(feed *f, error *e)
     log_bounds bounds;
     if (!engine_log_bounds(f->reader, &bounds, e))
         return false;
+    forget_record(f);
     f->at = bounds.head;
     f->has_more = false;
     return true;

@@ -391,6 +391,62 @@ static void memory_that_runs_out_loses_and_repeats_nothing(void **state)
         story(nth);
 }
 
+/* Memory runs out at a record that ends a stream, and the record is pruned before it comes again:
+ * nothing of it is left for those who join the stream later. */
+static void pruned_half_way(unsigned long nth, const char *large)
+{
+    static const char *const where = "json_extract(name, '$.a') = 1";
+    script_reset();
+    append_row(&shape_t, OP_INSERT, 1, NULL, large);
+    append_row(&shape_t, OP_INSERT, 1, NULL, "{}");
+    feed *f = start(4);
+    listener l, slow;
+    listener_start(&l, f);
+    listener_start(&slow, f);
+    slow.no_acks = true; /* its window is full: the stream stays */
+    listener_subscribe(&slow, 1, "t", where, 0);
+    listener_until(&slow, slow.subs[1].unacked > FEED_REPLAY_WINDOW);
+    listener_subscribe(&l, 1, "t", where, -1);
+    listener_subscribe(&l, 2, "t", NULL, -1);
+    listener_until(&l, l.subs[1].live && l.subs[2].live);
+    append_row(&shape_t, OP_INSERT, 2, NULL, "{\"a\":1}");
+    append_row(&shape_t, OP_INSERT, 3, NULL, "no json");
+    pthread_mutex_lock(&script.lock);
+    script.fail_nth = nth;
+    pthread_mutex_unlock(&script.lock);
+    feed_wake(f);
+    for (bool armed = false; !armed;) {
+        listener_pump(&l, 200);
+        pthread_mutex_lock(&script.lock);
+        armed = script.armed;
+        pthread_mutex_unlock(&script.lock);
+    }
+    script_prune(5);
+    listener_until(&l, l.subs[1].ended && (l.subs[2].ended || l.subs[2].events == 2));
+    listener_subscribe(&l, 3, "t", where, -1);
+    listener_until(&l, l.subs[3].live || l.subs[3].refused); /* where it ran out here */
+    append_row(&shape_t, OP_INSERT, 4, NULL, "{\"a\":1}");
+    feed_wake(f);
+    listener_until(&l, l.subs[3].events == 1 || l.subs[3].ended || l.subs[3].refused);
+    assert_false(l.subs[3].ended);
+    expect_lsns(&l.subs[3], (const int64_t[]){5}, l.subs[3].live);
+    feed_stop(f);
+    feed_free(f);
+    listener_end(&l);
+    listener_end(&slow);
+}
+
+static void a_record_pruned_half_way_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    static char large[300001];
+    memset(large, ' ', sizeof large - 1);
+    memcpy(large, "{\"a\":1}", 7);
+    unsigned long step = getenv("RUSTYDB_VALGRIND") ? 5 : 1;
+    for (unsigned long nth = 1; nth <= 45; nth += step)
+        pruned_half_way(nth, large);
+}
+
 static void subscribing_without_memory_is_refused(void **state)
 {
     (void)state;
@@ -432,6 +488,7 @@ int main(void)
         cmocka_unit_test(a_table_that_goes_and_comes_back),
         cmocka_unit_test(a_filter_that_fails_ends_its_subscriptions_only),
         cmocka_unit_test(memory_that_runs_out_loses_and_repeats_nothing),
+        cmocka_unit_test(a_record_pruned_half_way_leaves_nothing_behind),
         cmocka_unit_test(subscribing_without_memory_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
