@@ -115,12 +115,21 @@ void hub_sub_drop(sub *s)
     hub_sub_free(s);
 }
 
-void hub_cancel(sub *s, const error *why)
+/* Tells the client that there is no subscription, or no longer. What was asked for on its behalf
+ * and never came to be is no news to it: who asked gets the error. */
+static void tell_failed(sub *s, const error *e)
 {
     char name[32];
     conn *c = s->c;
+    if (s->watch)
+        return;
     hub_sub_name(s, name);
-    c->ws->protocol->failed(c, s->request_id, why, s->state == SUB_ASKED ? NULL : name);
+    c->ws->protocol->failed(c, s->request_id, e, s->state == SUB_ASKED ? NULL : name);
+}
+
+void hub_cancel(sub *s, const error *why)
+{
+    tell_failed(s, why);
     hub_sub_drop(s);
 }
 
@@ -427,10 +436,7 @@ bool sub_tell_loss(sub *s)
 
 static void on_refused(sub *s, const feed_msg *m)
 {
-    char name[32];
-    conn *c = s->c;
-    hub_sub_name(s, name);
-    c->ws->protocol->failed(c, s->request_id, &m->err, s->state == SUB_ASKED ? NULL : name);
+    tell_failed(s, &m->err);
     tell_watch(s, &m->err);
     hub_sub_free(s);
 }

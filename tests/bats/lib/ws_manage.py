@@ -383,8 +383,9 @@ async def subscribed_from_outside():
     stranger = await connect(auth=False)
     body = {"connection_id": _id(stranger), "topic": "table:t"}
     _refused(rest, 409, "CONFLICT", "POST", "/ws/subscriptions", body)
-    # What was refused left nothing behind.
+    # What was refused left nothing behind, and the client was not told of it.
     assert rest.call("GET", "/ws/subscriptions")["total"] == 12
+    await sessions[0].quiet()
     # The fields of `subscribe` itself are good, too.
     made = rest.call(
         "POST",
