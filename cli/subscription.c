@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli/problem.h"
 #include "json/writer.h"
@@ -97,6 +98,22 @@ static void copy_text(char *to, size_t room, scan_text t)
     buf_free(&b);
 }
 
+/* Whether a message's topic is this subscription's. The daemon writes a table's name as the table
+ * has it, and it was asked for in any case. */
+static bool is_own_topic(const subscription *s, scan_text topic)
+{
+    if (!s->topic)
+        return false;
+    if (scan_is(topic, s->topic))
+        return true;
+    buf b = BUF_INIT;
+    bool same =
+        scan_unquote(&b, topic) && b.len == strlen(s->topic) &&
+        (s->table ? strcasecmp(buf_cstr(&b), s->topic) : strcmp(buf_cstr(&b), s->topic)) == 0;
+    buf_free(&b);
+    return same;
+}
+
 static bool take_welcome(subscription *s, scan_text payload, buf *send)
 {
     scan_text v;
@@ -120,7 +137,11 @@ static bool take_subscribed(subscription *s, scan_text payload)
 {
     scan_text v;
     int64_t lsn = s->lsn;
+    if (s->live)
+        return true; /* one more that was made for this connection, by somebody else */
     s->live = true;
+    if (scan_member(payload, "subscription_id", &v))
+        copy_text(s->id, sizeof s->id, v);
     if (s->query && scan_member(payload, "topic", &v)) {
         copy_text(s->query_topic, sizeof s->query_topic, v);
         s->topic = s->query_topic;
@@ -154,7 +175,7 @@ static bool take_event(subscription *s, scan_text payload)
 {
     scan_text v;
     int64_t lsn = 0;
-    bool foreign = !scan_member(payload, "topic", &v) || !s->topic || !scan_is(v, s->topic);
+    bool foreign = !scan_member(payload, "topic", &v) || !is_own_topic(s, v);
     if (foreign && (s->table || s->query || s->of_daemon)) {
         notice_broadcast(s, payload);
         return true;
@@ -198,6 +219,8 @@ static bool take_system(subscription *s, scan_text payload)
         return true;
     if (scan_is(v, "closing"))
         return take_closing(s, payload);
+    if (scan_member(payload, "topic", &sql) && !is_own_topic(s, sql))
+        return true;
     if (scan_member(payload, "lsn", &sql) && scan_int(sql, &lsn) && s->table && lsn > s->lsn &&
         !move_to(s, lsn))
         return false;
@@ -214,8 +237,12 @@ static bool take_system(subscription *s, scan_text payload)
     return false;
 }
 
+/* That of another subscription, which somebody else made for this connection, ends only that. */
 static bool take_error(subscription *s, scan_text payload)
 {
+    scan_text v;
+    if (s->live && scan_member(payload, "subscription_id", &v) && !scan_is(v, s->id))
+        return true;
     if (!problem_read(payload, 0, &s->err))
         error_set(&s->err, ERR_CLIENT_ERROR, "the daemon's answer is not understood");
     if (s->err.code == ERR_GAP && s->has_position && s->err.detail > s->lsn + 1)

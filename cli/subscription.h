@@ -47,6 +47,7 @@ struct subscription {
     const char *metrics;  /* a JSON array of names, NULL: all */
     int64_t interval_ms;  /* of the query or the metrics, 0: the daemon's default */
     char query_topic[64]; /* what the daemon told */
+    char id[32];          /* the subscription's on this connection, while live */
 
     bool has_position;
     int64_t lsn;

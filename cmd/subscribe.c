@@ -385,7 +385,8 @@ static int prepare(subscribe_run *r, const command *self, int argc, char **argv)
     if (r->o->params.n || r->o->interval)
         return command_misuse(self, "--param and --interval go with --query or --topic");
     if (argc != 2)
-        return command_misuse(self, "needs a table or a channel");
+        return command_misuse(self, argc < 2 ? "needs a table, channel:NAME, --query or --topic"
+                                             : "one table or channel at a time");
     int status = take_target(r, self, argv[1]);
     if (status < 0 && r->o->ops)
         status = take_ops(r, self, r->o->ops);

@@ -238,6 +238,39 @@ END
   grep -q 'dropped' "$T/notices"
 }
 
+@test "a table's name in another case, or with a quote in it" {
+  start_daemon
+  table
+  # shellcheck disable=SC2016
+  sql 'CREATE TABLE `a"b` (x)'
+  follow T --count 1
+  sql 'INSERT INTO t (x) VALUES (1)'
+  wait_exit "$F" 10
+  [ "$(jq -r .topic "$T/events")" = table:t ]
+  follow 'A"b' --count 1
+  sql 'INSERT INTO `a"b` VALUES (1)'
+  wait_exit "$F" 10
+  [ "$(jq -r .topic "$T/events")" = 'table:a"b' ]
+}
+
+@test "what others subscribe its connection to does not end it" {
+  start_daemon
+  table
+  sql 'CREATE TABLE u (x)'
+  follow t
+  local id
+  id=$("$BIN" connections --format jsonl | jq -r .connection_id)
+  run --separate-stderr "$BIN" subscriptions add "$id" nosuch
+  [ "$status" = 5 ]
+  "$BIN" subscriptions add "$id" u
+  sql 'INSERT INTO u VALUES (1)'
+  sql 'DROP TABLE u'
+  sql 'INSERT INTO t (x) VALUES (1)'
+  wait_until events 1
+  [ "$(jq -r .topic "$T/events")" = table:t ]
+  [ "$(grep -c '^subscribed' "$T/notices")" = 1 ]
+}
+
 @test "channels: messages with and without an event, to one channel and to everyone" {
   start_daemon
   follow channel:news

@@ -235,6 +235,49 @@ static void a_channel_has_no_position(void **state)
     finish(&r);
 }
 
+static void a_table_is_known_in_any_case(void **state)
+{
+    (void)state;
+    record r;
+    start(&r, "table:MY\"table");
+    say(&r, WELCOME);
+    say(&r, "{\"type\":\"subscribed\",\"payload\":{\"subscription_id\":\"s1\",\"log_id\":\"a\","
+            "\"lsn\":4}}");
+    say(&r, "{\"type\":\"event\",\"payload\":{\"topic\":\"table:my\\\"Table\",\"lsn\":5}}");
+    expect(&r, "m4 s e5 m5 ");
+    finish(&r);
+    start(&r, "channel:News");
+    say(&r, WELCOME);
+    say(&r, "{\"type\":\"subscribed\",\"payload\":{\"subscription_id\":\"s1\"}}");
+    say(&r,
+        "{\"type\":\"system\",\"payload\":{\"event\":\"table_dropped\",\"topic\":\"table:u\"}}");
+    expect(&r, "s ");
+    finish(&r);
+}
+
+static void what_others_subscribe_it_to_does_not_end_it(void **state)
+{
+    (void)state;
+    record r;
+    start(&r, "table:t");
+    say(&r, WELCOME);
+    say(&r, "{\"type\":\"subscribed\",\"payload\":{\"subscription_id\":\"s1\",\"log_id\":\"a\","
+            "\"lsn\":4}}");
+    assert_true(say(&r, "{\"type\":\"subscribed\",\"payload\":{\"subscription_id\":\"s2\","
+                        "\"topic\":\"table:u\",\"log_id\":\"a\",\"lsn\":9}}"));
+    assert_true(say(&r, "{\"type\":\"event\",\"payload\":{\"topic\":\"table:u\",\"lsn\":10}}"));
+    assert_true(say(&r, "{\"type\":\"system\",\"payload\":{\"event\":\"table_dropped\","
+                        "\"topic\":\"table:u\",\"lsn\":11}}"));
+    assert_true(say(&r, "{\"type\":\"error\",\"payload\":{\"code\":\"TABLE_NOT_FOUND\","
+                        "\"message\":\"gone\",\"subscription_id\":\"s2\"}}"));
+    assert_true(say(&r, "{\"type\":\"event\",\"payload\":{\"topic\":\"table:t\",\"lsn\":6}}"));
+    expect(&r, "m4 s e6 m6 ");
+    assert_false(say(&r, "{\"type\":\"error\",\"payload\":{\"code\":\"CANCELLED\","
+                         "\"message\":\"enough\",\"subscription_id\":\"s1\"}}"));
+    assert_true(subscription_is_permanent(&r.s.err));
+    finish(&r);
+}
+
 static void lines_for_people(void **state)
 {
     (void)state;
@@ -321,6 +364,8 @@ int main(void)
         cmocka_unit_test(errors_end_it),
         cmocka_unit_test(changes_of_the_table_are_told),
         cmocka_unit_test(a_channel_has_no_position),
+        cmocka_unit_test(a_table_is_known_in_any_case),
+        cmocka_unit_test(what_others_subscribe_it_to_does_not_end_it),
         cmocka_unit_test(lines_for_people),
         cmocka_unit_test(waits_grow_to_a_limit),
         cmocka_unit_test(a_position_is_kept_in_a_file),
