@@ -154,8 +154,9 @@ async def subprotocols():
 
 
 def upgrades_that_are_none():
-    answer = raw.ask(raw.request("GET", "/api/v1/ws"))
-    assert answer.status in (400, 426), answer.status
+    for path in ("", "/events", "/query", "/metrics", "/replication"):
+        answer = raw.ask(raw.request("GET", f"/api/v1/ws{path}"))
+        assert answer.status == 426, (path, answer.status)
     answer = raw.ask(raw.upgrade(version="8"))
     assert answer.status in (400, 426), answer.status
     answer = raw.ask(raw.upgrade(path="/api/v1/elsewhere"))
