@@ -42,13 +42,11 @@ static void csv_row(format *f, const cell *cells)
     for (int i = 0; i < f->n; i++) {
         if (i > 0)
             buf_addc(f->out, ',');
-        if (cells[i].kind == CELL_TEXT) {
-            buf_clear(&text);
-            cell_text(&cells[i], &text);
-            add_field(f->out, text.data, text.len);
-        } else {
-            cell_text(&cells[i], f->out);
-        }
+        if (cells[i].kind == CELL_NULL)
+            continue;
+        buf_clear(&text);
+        cell_text(&cells[i], &text);
+        add_field(f->out, text.data, text.len);
     }
     buf_addc(f->out, '\n');
     buf_free(&text);
