@@ -205,7 +205,10 @@ static bool take_closing(subscription *s, scan_text payload)
     if (scan_member(payload, "retry_after_ms", &v) && scan_int(v, &after) && after > 0)
         s->retry_after_ms = after < MAX_RETRY_AFTER_MS ? after : MAX_RETRY_AFTER_MS;
     if (s->err.code == ERR_NONE)
-        error_set(&s->err, code == 1008 ? ERR_AUTH_FAILED : ERR_SHUTTING_DOWN,
+        error_set(&s->err,
+                  code != 1008 ? ERR_SHUTTING_DOWN
+                  : s->live    ? ERR_PERMISSION_DENIED
+                               : ERR_AUTH_FAILED,
                   "the daemon closes the connection: %s (%" PRId64 ")", reason, code);
     return true;
 }
@@ -241,8 +244,12 @@ static bool take_system(subscription *s, scan_text payload)
 static bool take_error(subscription *s, scan_text payload)
 {
     scan_text v;
-    if (s->live && scan_member(payload, "subscription_id", &v) && !scan_is(v, s->id))
+    error other;
+    if (s->live && scan_member(payload, "subscription_id", &v) && !scan_is(v, s->id)) {
+        if (problem_read(payload, 0, &other))
+            s->ops->notice(s, other.message);
         return true;
+    }
     if (!problem_read(payload, 0, &s->err))
         error_set(&s->err, ERR_CLIENT_ERROR, "the daemon's answer is not understood");
     if (s->err.code == ERR_GAP && s->has_position && s->err.detail > s->lsn + 1)

@@ -43,6 +43,21 @@ $(jq -r .connection_id "$T/list")" ]
   case_of ws_manage more_than_a_page
 }
 
+@test "connections: lists and objects are one field of CSV" {
+  start_daemon
+  follow a
+  local id
+  id=$("$BIN" connections --format jsonl | jq -r .connection_id)
+  "$BIN" subscriptions add "$id" channel:other
+  "$BIN" connections --format csv >"$T/csv"
+  "$PYTHON" -c 'import csv, json, sys
+head, row = csv.reader(sys.stdin, strict=True)
+assert len(head) == len(row), (head, row)
+assert len(json.loads(dict(zip(head, row))["subscriptions"])) == 2, row' <"$T/csv"
+  "$BIN" subscriptions --format csv >"$T/csv"
+  grep -q '"{""policy"":""disconnect""}"' "$T/csv"
+}
+
 @test "connections: kill ends them with a code and a reason" {
   start_daemon
   follow a
@@ -53,6 +68,7 @@ $(jq -r .connection_id "$T/list")" ]
   wait_exit "$first" 20 || status=$?
   [ "$status" = 4 ]
   grep -q 'that is all' "$T/err.a"
+  [ "$(grep -c token "$T/err.a")" = 0 ] # it was good
   # With 1012 it comes back by itself, as another connection.
   follow b
   id=$("$BIN" connections --format jsonl | jq -r .connection_id)
@@ -139,7 +155,11 @@ $(jq -r .connection_id "$T/list")" ]
   grep -q '│' "$T/tty"
   made=${made##* }
   [ "$("$BIN" subscriptions rm "$made")" = "$made is ended" ]
-  made=$("$BIN" subscriptions --type table --format jsonl | jq -r .subscription_id)
+  # That one does not end who has another of its own.
+  "$BIN" subscriptions rm "$("$BIN" subscriptions --type table --format jsonl | jq -r .subscription_id)"
+  "$BIN" broadcast -q -c b hello
+  wait_until grep -q channel:b "$T/out.b"
+  made=$("$BIN" subscriptions --connection "${ids[1]}" --format jsonl | jq -r .subscription_id)
   [ "$("$BIN" subscriptions rm "$made" --reason why --format jsonl)" = "{\"subscription_id\":\"$made\",\"reason\":\"why\"}" ]
   wait_until grep -q why "$T/err.b"
 }

@@ -271,7 +271,7 @@ static void what_others_subscribe_it_to_does_not_end_it(void **state)
     assert_true(say(&r, "{\"type\":\"error\",\"payload\":{\"code\":\"TABLE_NOT_FOUND\","
                         "\"message\":\"gone\",\"subscription_id\":\"s2\"}}"));
     assert_true(say(&r, "{\"type\":\"event\",\"payload\":{\"topic\":\"table:t\",\"lsn\":6}}"));
-    expect(&r, "m4 s e6 m6 ");
+    expect(&r, "m4 s n(gone) e6 m6 ");
     assert_false(say(&r, "{\"type\":\"error\",\"payload\":{\"code\":\"CANCELLED\","
                          "\"message\":\"enough\",\"subscription_id\":\"s1\"}}"));
     assert_true(subscription_is_permanent(&r.s.err));
