@@ -205,6 +205,8 @@ static void tick(lws_sorted_usec_list_t *sul)
         if (c->state == CONN_WS)
             ws_tick(c, now);
     }
+    /* What a kick did not move may go on by now: see serve_batch. */
+    r->kicked_at = r->callbacks - 1;
     lws_sul_schedule(r->ctx, 0, &r->tick, tick, TICK_US);
 }
 
@@ -383,7 +385,8 @@ static bool serve_batch(reactor *r)
     uv_run(r->loop, UV_RUN_ONCE);
     /* What lws has buffered (messages behind a pause, a pipelined request) it serves once
      * behind a socket event, and under libuv not again by itself: make another event. Only as long
-     * as that gets somewhere: a connection that is being closed keeps its buffer to the end. */
+     * as that gets somewhere, and four times a second else: a connection that is being closed keeps
+     * its buffer to the end. */
     if (r->callbacks != r->kicked_at && !lws_service_adjust_timeout(r->ctx, 1, 0)) {
         r->kicked_at = r->callbacks;
         lws_cancel_service(r->ctx);
