@@ -119,7 +119,7 @@ async def connection_fields():
     assert rest.call("GET", f"/ws/connections/{_id(long)}")["user_agent"] == "a" * 200
     for who in (s, long):
         await who.close()
-    eventually(lambda: rest.call("GET", "/ws/connections")["total"] == 0)
+    await in_thread(eventually, lambda: rest.call("GET", "/ws/connections")["total"] == 0)
     _refused(rest, 404, "NOT_FOUND", "GET", f"/ws/connections/{_id(s)}")
 
 
@@ -138,7 +138,7 @@ async def connection_pages():
     # What is gone leaves no hole.
     for s in sessions[5:10]:
         await s.close()
-    eventually(lambda: rest.call("GET", "/ws/connections")["total"] == 18)
+    await in_thread(eventually, lambda: rest.call("GET", "/ws/connections")["total"] == 18)
     rows = _walk(rest, "/ws/connections", "connections", "connection_id", 5)
     assert [r["connection_id"] for r in rows] == ids[:5] + ids[10:], rows
 
@@ -228,7 +228,7 @@ async def connection_killed():
     ):
         _refused(rest, 400, "INVALID_MESSAGE", "DELETE", f"/ws/connections/{_id(left)}?{wrong}")
     # The others have gone, with their subscriptions, and this one goes on.
-    eventually(lambda: rest.call("GET", "/ws/connections")["total"] == 1)
+    await in_thread(eventually, lambda: rest.call("GET", "/ws/connections")["total"] == 1)
     _refused(rest, 404, "NOT_FOUND", "DELETE", f"/ws/connections/{_id(sessions[0])}")
     now = rest.call("GET", "/ws/status")
     assert now["active_connections"] == now["active_subscriptions"] == 1, now
@@ -648,7 +648,7 @@ async def connections_come_and_go():
         going = False
     came = [await asyncio.wait_for(c, LIMIT) for c in churning]
     assert sum(came) > 12, came
-    eventually(lambda: rest.call("GET", "/ws/connections")["total"] == 12)
+    await in_thread(eventually, lambda: rest.call("GET", "/ws/connections")["total"] == 12)
 
 
 main(globals())
