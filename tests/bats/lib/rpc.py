@@ -384,12 +384,13 @@ async def abuse():
 async def many_batches():
     """With max_pending at 4: more batches than that are refused, and none is lost."""
     s = await open_rpc()
-    slow = {"jsonrpc": "2.0", "id": "slow", "method": "query", "params": [FOREVER, None, 1000]}
-    for _ in range(6):
+    for n in range(6):
+        # Ids of their own: the same one runs once at a time, and a CONFLICT would end its batch at once.
+        slow = {"jsonrpc": "2.0", "id": f"slow{n}", "method": "query", "params": [FOREVER, None, 4000]}
         await s.send([slow, {"jsonrpc": "2.0", "id": 1, "method": "ping"}])
     got = [outcome(await s.recv()) for _ in range(6)]
-    # The same id runs once at a time: CONFLICT.
     assert got.count("-32021") == 2, got
+    assert len([g for g in got if g.endswith("result]")]) == 4, got
     await s.close()
 
 
