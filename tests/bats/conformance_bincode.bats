@@ -17,11 +17,15 @@ setup_file() {
     RUST_SKIP='no cargo'
   elif ! printf '1.85\n%s\n' "$(cut -d' ' -f2 "$log")" | sort -CV; then
     RUST_SKIP="bincode 2.0.1 wants cargo 1.85; this is $(cut -d' ' -f2 "$log")"
-  elif ! timeout 120 cargo fetch --locked --manifest-path "$CRATE/Cargo.toml" >"$log" 2>&1; then
-    RUST_SKIP='the crates cannot be downloaded'
   else
-    CARGO_TARGET_DIR=$TARGET timeout 600 cargo build --quiet --locked --offline \
-      --manifest-path "$CRATE/Cargo.toml" 2>&1
+    mkdir -p "$TARGET/crate" # a copy, for cargo writes a lock file beside it
+    cp -r "$CRATE/Cargo.toml" "$CRATE/src" "$TARGET/crate"
+    if ! timeout 120 cargo fetch --manifest-path "$TARGET/crate/Cargo.toml" >"$log" 2>&1; then
+      RUST_SKIP='the crates cannot be downloaded'
+    else
+      CARGO_TARGET_DIR=$TARGET timeout 600 cargo build --quiet --offline \
+        --manifest-path "$TARGET/crate/Cargo.toml" 2>&1
+    fi
   fi
 }
 
