@@ -1,5 +1,6 @@
 #include "daemon/hub_initial.h"
 #include "base/mem.h"
+#include "base/sqlname.h"
 #include "daemon/conn.h"
 #include "daemon/run.h"
 #include "daemon/ws.h"
@@ -150,13 +151,9 @@ static void on_done(run *r)
  * expression, which is known to keep its parentheses together. */
 static void add_statement(buf *sql, const feed_request *q, const char *table)
 {
-    buf_adds(sql, "SELECT \"new\".* FROM main.\"");
-    for (; *table; table++) {
-        if (*table == '"')
-            buf_addc(sql, '"');
-        buf_addc(sql, *table);
-    }
-    buf_adds(sql, "\" AS \"new\"");
+    buf_adds(sql, "SELECT \"new\".* FROM main.");
+    sqlname_add(sql, table);
+    buf_adds(sql, " AS \"new\"");
     if (q->where)
         buf_addf(sql, " WHERE (\n%s\n)", q->where);
 }

@@ -1,4 +1,5 @@
 /* Requests about transactions: begin, commit, rollback, savepoint. */
+#include "base/sqlname.h"
 #include "daemon/encode.h"
 #include "daemon/params.h"
 #include "daemon/run.h"
@@ -65,23 +66,6 @@ bool ws_request_rollback(conn *c, const char *id, json_t *input, error *e)
     return end_tx(c, id, input, JOB_TX_ROLLBACK, e);
 }
 
-/* The name as an identifier of SQL. */
-static char *quoted(arena *mem, const char *name)
-{
-    char *to = arena_alloc(mem, 2 * strlen(name) + 3), *at = to;
-    if (!to)
-        return NULL;
-    *at++ = '"';
-    for (; *name; name++) {
-        if (*name == '"')
-            *at++ = '"';
-        *at++ = *name;
-    }
-    *at++ = '"';
-    *at = '\0';
-    return to;
-}
-
 /* What a savepoint's answer repeats; in the job's arena. */
 typedef struct savepoint {
     const char *name, *action;
@@ -112,13 +96,13 @@ static bool fill_savepoint(run *r, const char *verb, const savepoint *s, const c
 {
     buf sql = BUF_INIT;
     savepoint *kept = arena_alloc(&r->job.mem, sizeof *kept);
-    char *name = quoted(&r->job.mem, s->name);
     const char *plain = arena_strndup(&r->job.mem, s->name, strlen(s->name));
-    if (!kept || !name || !plain)
+    if (!kept || !plain)
         return error_set(e, ERR_INTERNAL_ERROR, "out of memory");
     *kept = (savepoint){plain, s->action};
     r->arg = kept;
-    buf_addf(&sql, "%s %s", verb, name);
+    buf_addf(&sql, "%s ", verb);
+    sqlname_add(&sql, s->name);
     const sql_request q = {.sql = buf_cstr(&sql)};
     bool ok = !sql.failed ? params_fill_job(&r->job, &q, e)
                           : error_set(e, ERR_INTERNAL_ERROR, "out of memory");

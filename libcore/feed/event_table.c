@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/sqlname.h"
 #include "feed/columns.h"
 
 typedef struct event_vtab {
@@ -19,29 +20,18 @@ typedef struct event_cursor {
 /* ---- the declaration --------------------------------------------------------------------------
  */
 
-static void add_quoted(buf *out, const char *name)
-{
-    buf_addc(out, '"');
-    for (; *name; name++) {
-        if (*name == '"')
-            buf_addc(out, '"');
-        buf_addc(out, *name);
-    }
-    buf_addc(out, '"');
-}
-
 static void add_declaration(buf *out, const table_shape *shape)
 {
     buf_adds(out, "CREATE TABLE x(");
     for (int i = 0; i < shape->n_columns; i++) {
         if (i)
             buf_addc(out, ',');
-        add_quoted(out, shape->names[i]);
+        sqlname_add(out, shape->names[i]);
         buf_addc(out, ' ');
         /* The type itself is not repeated: its text is the user's. */
         buf_adds(out, affinity_name(affinity_of(shape->types[i])));
         buf_adds(out, " COLLATE ");
-        add_quoted(out, *shape->collations[i] ? shape->collations[i] : "BINARY");
+        sqlname_add(out, *shape->collations[i] ? shape->collations[i] : "BINARY");
     }
     buf_addc(out, ')');
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/sqlname.h"
 #include "feed/event_table.h"
 #include "feed/feed.h"
 #include "feed/filter_rules.h"
@@ -202,13 +203,9 @@ static void add_statement(buf *sql, const shape_tables *t, const char *where, si
     buf_adds(sql, "SELECT (SELECT CASE WHEN (\n");
     *start = sql->len;
     buf_adds(sql, where);
-    buf_addf(sql, "\n) THEN 1 ELSE 0 END FROM %srow AS \"", t->prefix);
-    for (; *table; table++) {
-        if (*table == '"')
-            buf_addc(sql, '"');
-        buf_addc(sql, *table);
-    }
-    buf_addf(sql, "\") FROM %snew AS \"new\", %sold AS \"old\"", t->prefix, t->prefix);
+    buf_addf(sql, "\n) THEN 1 ELSE 0 END FROM %srow AS ", t->prefix);
+    sqlname_add(sql, table);
+    buf_addf(sql, ") FROM %snew AS \"new\", %sold AS \"old\"", t->prefix, t->prefix);
 }
 
 static bool explain(const filter_env *env, int rc, size_t start, size_t len, error *e)

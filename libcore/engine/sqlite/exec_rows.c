@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/sqlname.h"
 #include "engine/sqlite/store.h"
 
 enum {
@@ -9,24 +10,13 @@ enum {
     ROWS_FLUSH = 1 << 20, /* bytes of caught rows before they are logged */
 };
 
-static void add_name(buf *b, const char *name)
-{
-    buf_addc(b, '"');
-    for (; *name; name++) {
-        if (*name == '"')
-            buf_addc(b, '"');
-        buf_addc(b, *name);
-    }
-    buf_addc(b, '"');
-}
-
 static void create_sql(buf *b, const job_rows *r)
 {
     buf_adds(b, "CREATE TABLE IF NOT EXISTS main.");
-    add_name(b, r->table);
+    sqlname_add(b, r->table);
     for (int i = 0; i < r->n_columns; i++) {
         buf_adds(b, i ? ", " : "(");
-        add_name(b, r->columns[i]);
+        sqlname_add(b, r->columns[i]);
         buf_addc(b, ' ');
         buf_adds(b, r->types && r->types[i] ? r->types[i] : "");
     }
@@ -36,10 +26,10 @@ static void create_sql(buf *b, const job_rows *r)
 static void insert_sql(buf *b, const job_rows *r)
 {
     buf_adds(b, "INSERT INTO main.");
-    add_name(b, r->table);
+    sqlname_add(b, r->table);
     for (int i = 0; i < r->n_columns; i++) {
         buf_adds(b, i ? ", " : "(");
-        add_name(b, r->columns[i]);
+        sqlname_add(b, r->columns[i]);
     }
     buf_adds(b, ") VALUES");
     for (int i = 0; i < r->n_columns; i++)
