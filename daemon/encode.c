@@ -45,10 +45,8 @@ void encode_frame(run *r)
 {
     if (r->out.failed)
         r->wire.failed = true;
-    else if (r->deflate_bits && r->out.len >= FORM_COMPRESS_MIN)
-        ws_frame_add_deflated(&r->wire, WS_TEXT, r->out.data, r->out.len, r->deflate_bits);
     else
-        ws_frame_add(&r->wire, WS_TEXT, r->out.data, r->out.len);
+        ws_frame_add_message(&r->wire, WS_TEXT, r->out.data, r->out.len, r->deflate_bits);
     buf_clear(&r->out);
 }
 

@@ -25,11 +25,9 @@ static void ship(run *r, size_t from)
 {
     if (r->out.failed)
         r->wire.failed = true;
-    else if (r->deflate_bits && r->out.len - from >= FORM_COMPRESS_MIN)
-        ws_frame_add_deflated(&r->wire, WS_BINARY, r->out.data + from, r->out.len - from,
-                              r->deflate_bits);
     else
-        ws_frame_add(&r->wire, WS_BINARY, r->out.data + from, r->out.len - from);
+        ws_frame_add_message(&r->wire, WS_BINARY, r->out.data + from, r->out.len - from,
+                             r->deflate_bits);
     buf_clear(&r->out);
 }
 

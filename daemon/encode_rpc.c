@@ -31,13 +31,8 @@ static void end(run *r, const engine_summary *sum)
 
 static void frame(run *r)
 {
-    if (r->out.failed)
-        r->wire.failed = true;
-    else if (r->deflate_bits && r->out.len >= FORM_COMPRESS_MIN)
-        ws_frame_add_deflated(&r->wire, WS_TEXT, r->out.data, r->out.len, r->deflate_bits);
-    else
-        ws_frame_add(&r->wire, WS_TEXT, r->out.data, r->out.len);
-    buf_free(&r->out);
+    encode_frame(r);
+    buf_free(&r->out); /* it may have been large */
 }
 
 const run_encoder encode_rpc = {

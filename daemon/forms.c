@@ -35,13 +35,11 @@ static const form_writer writers[WS_FORMS] = {
 /* Takes over `text`, a whole message. */
 static void add_frame(buf *out, int form, ws_opcode opcode, buf *text)
 {
-    bool deflated = form >= FORM_DEFLATED;
     if (text->failed)
         out->failed = true;
-    else if (deflated && text->len >= FORM_COMPRESS_MIN)
-        ws_frame_add_deflated(out, opcode, text->data, text->len, PMD_WINDOW_BITS);
     else
-        ws_frame_add(out, opcode, text->data, text->len);
+        ws_frame_add_message(out, opcode, text->data, text->len,
+                             form >= FORM_DEFLATED ? PMD_WINDOW_BITS : 0);
     buf_free(text);
 }
 

@@ -24,9 +24,6 @@ typedef enum ws_form {
 /* Numbers of forms with and without compression: a ws_form, or a ws_form + FORM_DEFLATED. */
 enum { FORM_DEFLATED = WS_FORMS, FORM_COUNT = 2 * WS_FORMS };
 
-/* Messages of fewer bytes are not compressed. */
-enum { FORM_COMPRESS_MIN = 1024 };
-
 /* Something to be told to connections. */
 typedef struct form_message {
     const char *type; /* "event", "system", ... */

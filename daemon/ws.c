@@ -236,10 +236,7 @@ static void queue_frames(conn *c, buf *out)
 void ws_send(conn *c, ws_opcode op, const char *message, size_t n)
 {
     buf out = BUF_INIT;
-    if (c->ws->deflate_bits && n >= FORM_COMPRESS_MIN)
-        ws_frame_add_deflated(&out, op, message, n, c->ws->deflate_bits);
-    else
-        ws_frame_add(&out, op, message, n);
+    ws_frame_add_message(&out, op, message, n, c->ws->deflate_bits);
     queue_frames(c, &out);
 }
 

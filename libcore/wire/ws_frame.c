@@ -59,6 +59,14 @@ void ws_frame_add_deflated(buf *out, ws_opcode op, const void *payload, size_t n
     mem_free(packed);
 }
 
+void ws_frame_add_message(buf *out, ws_opcode op, const void *payload, size_t n, int window_bits)
+{
+    if (window_bits && n >= WS_COMPRESS_MIN)
+        ws_frame_add_deflated(out, op, payload, n, window_bits);
+    else
+        ws_frame_add(out, op, payload, n);
+}
+
 void ws_frame_add_close(buf *out, int code, const char *reason)
 {
     unsigned char payload[125] = {(unsigned char)(code >> 8), (unsigned char)code};

@@ -21,6 +21,13 @@ void ws_frame_add(buf *out, ws_opcode op, const void *payload, size_t n);
  * compression does not pay. */
 void ws_frame_add_deflated(buf *out, ws_opcode op, const void *payload, size_t n, int window_bits);
 
+/* Messages of fewer bytes are not worth compressing. */
+enum { WS_COMPRESS_MIN = 1024 };
+
+/* Appends one whole message to a connection that negotiated permessage-deflate with this many
+ * window bits, or none of it (0): compressed where that may pay. */
+void ws_frame_add_message(buf *out, ws_opcode op, const void *payload, size_t n, int window_bits);
+
 /* A Close frame: a code and up to 123 bytes of reason. */
 void ws_frame_add_close(buf *out, int code, const char *reason);
 
