@@ -12,6 +12,7 @@
 typedef struct initial_rows {
     int form;
     const char *filter; /* "" without one */
+    const char *topic;  /* of the table, as its events have it */
     const char *const *names;
     int n;
 } initial_rows;
@@ -34,13 +35,17 @@ bool initial_check(const sub_request *q, error *e)
 static void columns(run *r, const engine_column *cols, int n)
 {
     initial_rows *rows = r->state;
+    buf topic = BUF_INIT;
+    buf_addf(&topic, "table:%s", buf_cstr(&r->job.origin.tables));
+    rows->topic = topic.failed ? NULL : arena_strndup(&r->job.mem, topic.data, topic.len);
+    buf_free(&topic);
     const char **names = arena_alloc(&r->job.mem, sizeof *names * (size_t)n);
     for (int i = 0; names && i < n; i++) {
         names[i] = arena_strndup(&r->job.mem, cols[i].name, strlen(cols[i].name));
         if (!names[i])
             r->out.failed = true;
     }
-    r->out.failed |= !names;
+    r->out.failed |= !names || !rows->topic;
     rows->names = names;
     rows->n = n;
 }
@@ -48,13 +53,10 @@ static void columns(run *r, const engine_column *cols, int n)
 static void row(run *r, const value *values, int n)
 {
     const initial_rows *rows = r->state;
-    buf topic = BUF_INIT;
-    buf_addf(&topic, "table:%s", buf_cstr(&r->job.origin.tables));
     if (!r->out.failed)
-        form_write_initial(&r->wire, rows->form, buf_cstr(&topic), rows->filter, rows->names,
-                           values, n < rows->n ? n : rows->n);
-    r->wire.failed |= r->out.failed || topic.failed;
-    buf_free(&topic);
+        form_write_initial(&r->wire, rows->form, rows->topic, rows->filter, rows->names, values,
+                           n < rows->n ? n : rows->n);
+    r->wire.failed |= r->out.failed;
 }
 
 static const run_encoder encode_initial = {.columns = columns, .row = row, .frames = true};
@@ -76,16 +78,16 @@ static void read_table(sub *s);
 static void say_end(const sub *s, const run *r)
 {
     char name[32];
-    buf json = BUF_INIT, topic = BUF_INIT;
+    const initial_rows *rows = r->state;
+    buf json = BUF_INIT;
     json_writer w;
     hub_sub_name(s, name);
-    buf_addf(&topic, "table:%s", buf_cstr((buf *)(uintptr_t)&r->job.origin.tables));
     jw_init(&w, &json);
     jw_begin_object(&w);
     jw_key(&w, "event");
     jw_str(&w, "initial_end");
     jw_key(&w, "topic");
-    jw_str(&w, buf_cstr(&topic));
+    jw_str(&w, rows->topic);
     jw_key(&w, "subscription_id");
     jw_str(&w, name);
     jw_key(&w, "lsn");
@@ -94,7 +96,6 @@ static void say_end(const sub *s, const run *r)
     jw_int(&w, r->sum.rows);
     jw_end_object(&w);
     ws_say(s->c, "system", json.data, json.len);
-    buf_free(&topic);
     buf_free(&json);
 }
 
