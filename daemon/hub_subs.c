@@ -234,14 +234,21 @@ void hub_say_subscribed(sub *s, const feed_msg *m)
     tell_watch(s, NULL);
 }
 
-static bool subscribe_channel(conn *c, const sub_request *q, const char *request_id, error *e)
+bool hub_check_live_only(const sub_request *q, const char *what, error *e)
 {
     if (q->where || q->ops || q->n_columns || q->has_since || q->initial ||
         q->policy == POLICY_REPLAY)
-        return error_set(e, ERR_INVALID_MESSAGE,
-                         "a channel is live only: it takes no where, ops, columns, since, initial "
-                         "or policy replay");
-    if (!params_check_channel(q->topic + strlen("channel:"), e))
+        return error_set(
+            e, ERR_INVALID_MESSAGE,
+            "%s is live only: it takes no where, ops, columns, since, initial or policy replay",
+            what);
+    return true;
+}
+
+static bool subscribe_channel(conn *c, const sub_request *q, const char *request_id, error *e)
+{
+    if (!hub_check_live_only(q, "a channel", e) ||
+        !params_check_channel(q->topic + strlen("channel:"), e))
         return false;
     sub *s = hub_sub_new(c, q, request_id, e);
     if (!s)

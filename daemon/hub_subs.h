@@ -122,6 +122,9 @@ void hub_on_feed(reactor *r, feed_msg *m);
 void hub_on_written(reactor *r, uint64_t number, size_t bytes);
 
 /* ---- for those who add topics ---- */
+/* For topics without positions: INVALID_MESSAGE for what only tables have. `what` names the topic
+ * in the message. */
+bool hub_check_live_only(const sub_request *q, const char *what, error *e);
 /* A subscription that is not answered yet. NULL with e set: CONFLICT, SUBSCRIPTION_LIMIT. */
 sub *hub_sub_new(struct conn *c, const sub_request *q, const char *request_id, error *e);
 /* Forgets it, and (drop) tells its source. */

@@ -11,17 +11,6 @@
 
 static const char *const names[] = {[OWN_QUERIES] = "queries", [OWN_SYSTEM] = "system"};
 
-static bool is_plain(const sub_request *q, error *e)
-{
-    if (q->where || q->ops || q->n_columns || q->has_since || q->initial ||
-        q->policy == POLICY_REPLAY)
-        return error_set(
-            e, ERR_INVALID_MESSAGE,
-            "%s is live only: it takes no where, ops, columns, since, initial or policy replay",
-            q->topic);
-    return true;
-}
-
 /* ---- metrics -----------------------------------------------------------------------------------
  */
 
@@ -45,7 +34,7 @@ static void drop_earlier(conn *c)
 
 static bool subscribe_metrics(conn *c, const sub_request *q, const char *request_id, error *e)
 {
-    if (!is_plain(q, e))
+    if (!hub_check_live_only(q, q->topic, e))
         return false;
     drop_earlier(c);
     sub *s = hub_sub_new(c, q, request_id, e);
@@ -70,7 +59,7 @@ static bool subscribe_metrics(conn *c, const sub_request *q, const char *request
 static bool subscribe_events(conn *c, own_topic t, const sub_request *q, const char *request_id,
                              error *e)
 {
-    sub *s = is_plain(q, e) ? hub_sub_new(c, q, request_id, e) : NULL;
+    sub *s = hub_check_live_only(q, q->topic, e) ? hub_sub_new(c, q, request_id, e) : NULL;
     if (!s)
         return false;
     s->stream = hub_topic_stream(c->r, q->topic, ws_form_of(c));
