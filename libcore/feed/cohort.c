@@ -43,10 +43,8 @@ static bool take_record(cohort *c, const log_record *rec)
     error_clear(&e);
     if (!l && s->n_tables)
         return true;
-    if (rec->kind == LOG_DDL) {
-        bool ends = s->n_tables == 1 && (rec->op == OP_DROP || rec->op == OP_RENAME);
-        return !ends && (!event_is_told(rec) || add_frame(c, rec));
-    }
+    if (rec->kind == LOG_DDL)
+        return !stream_ends_with(s, rec) && (!event_is_told(rec) || add_frame(c, rec));
     switch (stream_wants(c->f, s, l, true, rec, &e)) {
     case FILTER_NO:
         return true;

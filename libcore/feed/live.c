@@ -140,19 +140,18 @@ static bool deliver_ddl(feed *f, topic *t, const log_record *rec)
     return !t || deliver_ddl(f, NULL, rec);
 }
 
-/* What ends with this record ends after its frames. A stream of several tables outlives each. */
+/* What ends with this record ends after its frames. */
 static bool end_streams(feed *f, const log_record *rec)
 {
-    bool gone = rec->kind == LOG_DDL && (rec->op == OP_DROP || rec->op == OP_RENAME);
     error why;
-    if (gone)
-        why_ddl(&why, rec);
     list_each(it, &f->touched)
     {
         stream *s = list_entry(it, stream, touched);
-        bool ends = gone && s->n_tables == 1;
+        bool ends = stream_ends_with(s, rec);
         if (!ends && !s->failed)
             continue;
+        if (ends)
+            why_ddl(&why, rec);
         if (!stream_finish(f, s, rec))
             return false;
         if (!stream_end_live(f, s, ends ? &why : s->why))

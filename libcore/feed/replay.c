@@ -61,9 +61,7 @@ static bool replay_ddl(replay_slice *slice, const log_record *rec)
 {
     if (event_is_told(rec) && !add_frame(slice, rec))
         return false;
-    bool gone =
-        slice->s->outlet->stream->n_tables == 1 && (rec->op == OP_DROP || rec->op == OP_RENAME);
-    if (!gone || rec->lsn <= slice->s->known_at)
+    if (!stream_ends_with(slice->s->outlet->stream, rec) || rec->lsn <= slice->s->known_at)
         return true;
     why_ddl(&slice->why, rec);
     slice->result = ENDED;

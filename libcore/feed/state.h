@@ -178,6 +178,8 @@ void feed_back_off(feed *f, const char *doing, const error *e);
 /* The stream for these tables and a filter, made where there is none. INVALID_MESSAGE for a bad
  * filter. The shapes are those of q->tables. */
 stream *stream_get(feed *f, const feed_request *q, const table_shape *const *shapes, error *e);
+/* Whether the record takes the stream's table away. A stream of several outlives each. */
+bool stream_ends_with(const stream *s, const log_record *rec);
 /* The stream's part in this table; NULL: it does not name it. */
 leg *stream_leg(const stream *s, const char *table);
 /* Whether the record is for the stream's subscribers. l is its part in the record's table, NULL for

@@ -187,6 +187,11 @@ stream *stream_get(feed *f, const feed_request *q, const table_shape *const *sha
     return check_filter(f, s, q, shapes, e) ? s : NULL;
 }
 
+bool stream_ends_with(const stream *s, const log_record *rec)
+{
+    return s->n_tables == 1 && rec->kind == LOG_DDL && (rec->op == OP_DROP || rec->op == OP_RENAME);
+}
+
 leg *stream_leg(const stream *s, const char *table)
 {
     list_each(it, &s->legs)
