@@ -1,5 +1,4 @@
 #include "daemon/encode.h"
-#include "daemon/forms.h"
 #include "wire/ws_frame.h"
 
 void encode_columns(json_writer *w, const engine_column *cols, int n)

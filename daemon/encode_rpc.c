@@ -1,10 +1,8 @@
 /* A result as one JSON-RPC answer: {"jsonrpc","id","result":{"columns","rows",...}}. It is never
  * sent in parts, since an error would have to come in its place. */
 #include "daemon/encode.h"
-#include "daemon/forms.h"
 #include "daemon/rpc.h"
 #include "wire/jsonrpc.h"
-#include "wire/ws_frame.h"
 
 static void columns(run *r, const engine_column *cols, int n)
 {
