@@ -94,69 +94,7 @@ static void script_set(int64_t oldest, int failing_reads, int failing_writes)
     pthread_mutex_unlock(&script.lock);
 }
 
-static log_reader script_reader;
-
-static log_reader *script_log_open(engine *g, error *e)
-{
-    (void)g;
-    (void)e;
-    return &script_reader;
-}
-
-static void script_log_close(log_reader *r)
-{
-    (void)r;
-}
-
-static bool read_fails(error *e)
-{
-    if (script.failing_reads == 0)
-        return false;
-    script.failing_reads--;
-    error_set(e, ERR_INTERNAL_ERROR, "disk I/O error");
-    return true;
-}
-
-static bool script_log_bounds(log_reader *r, log_bounds *out, error *e)
-{
-    (void)r;
-    pthread_mutex_lock(&script.lock);
-    bool fails = read_fails(e);
-    strcpy(out->log_id, "log-1");
-    out->oldest = script.oldest;
-    out->head = script.n;
-    pthread_mutex_unlock(&script.lock);
-    return !fails;
-}
-
-static int script_log_read(log_reader *r, int64_t after, int max,
-                           bool (*each)(void *arg, const log_record *rec), void *arg, error *e)
-{
-    (void)r;
-    pthread_mutex_lock(&script.lock);
-    bool fails = read_fails(e);
-    int n = script.n;
-    int64_t at = after + 1 < script.oldest ? script.oldest : after + 1;
-    if (script.fail_nth && !script.armed && n > 0) {
-        script.armed = true;
-        mem_fail_nth(script.fail_nth);
-    }
-    pthread_mutex_unlock(&script.lock);
-    if (fails)
-        return -1;
-    if (script.gap_is_error && at <= n && at != after + 1) {
-        error_set(e, ERR_GAP, "pruned");
-        e->detail = at;
-        return -1;
-    }
-    int given = 0;
-    for (; at <= n && given < max; at++) {
-        given++;
-        if (!each(arg, &script.records[at - 1]))
-            break;
-    }
-    return given;
-}
+#include "tests/unit/script_log.h"
 
 static bool script_slots_read(engine *g, bool (*each)(void *arg, const log_slot *s), void *arg,
                               error *e)
