@@ -36,6 +36,8 @@ static const option options[] = {
     {"where", 0, "KIND", "equal (column = value) or other (filters)", OPTION_TEXT, AT(where), 0, 0},
     {"deflate", 0, NULL, "subscribers offer permessage-deflate (messages of 1 KB and more)",
      OPTION_SWITCH, AT(deflate), 0, 0},
+    {"spin", 0, NULL, "never sleep, so that the server does not pay for waking the generator",
+     OPTION_SWITCH, AT(spin), 0, 0},
     {"pid", 0, "PID", "process to measure (default: the daemon, where it is local)", OPTION_INT,
      AT(pid), 1, 1 << 22},
     {"target", 0, "URL", "GET that address of any server instead (read)", OPTION_TEXT, AT(target),

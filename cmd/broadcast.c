@@ -66,7 +66,7 @@ static int read_message(const command *self, const char *word, buf *out)
     return -1;
 }
 
-static void write_body(buf *body, const broadcast_options *o, const buf *message)
+static void write_body(buf *body, const broadcast_options *o, bool list, const buf *message)
 {
     json_writer w;
     error e;
@@ -98,7 +98,16 @@ static void write_body(buf *body, const broadcast_options *o, const buf *message
         jw_key(&w, "user_id");
         jw_str(&w, o->user);
     }
+    if (list) {
+        jw_key(&w, "list_connections");
+        jw_bool(&w, true);
+    }
     jw_end_object(&w);
+}
+
+static bool shows_json(const client *c)
+{
+    return c->common->format && strcmp(c->common->format, "json") == 0;
 }
 
 static void show(client *c, const broadcast_options *o, scan_text answer)
@@ -106,7 +115,7 @@ static void show(client *c, const broadcast_options *o, scan_text answer)
     buf *out = &c->out.text;
     scan_text v;
     int64_t delivered = 0;
-    if (c->common->format && strcmp(c->common->format, "json") == 0) {
+    if (shows_json(c)) {
         buf_add(out, answer.p, answer.n);
         buf_addc(out, '\n');
     } else if (scan_member(answer, "delivered", &v) && scan_int(v, &delivered) &&
@@ -122,7 +131,7 @@ static int send_message(client *c, const broadcast_options *o, const buf *messag
 {
     buf body = BUF_INIT, answer = BUF_INIT;
     error e;
-    write_body(&body, o, message);
+    write_body(&body, o, shows_json(c), message);
     bool good = rest_send(c->rest,
                           &(rest_request){.method = "POST",
                                           .path = "/ws/broadcast",

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "daemon/conn.h"
 #include "daemon/hub.h"
@@ -25,9 +26,9 @@ typedef struct delivered {
     buf numbers; /* uint64_t of the first AUDIENCE_NAMED */
 } delivered;
 
-static void name(delivered *d, const conn *c)
+static void count(delivered *d, const sending *s, const conn *c)
 {
-    if (d->n++ < AUDIENCE_NAMED)
+    if (d->n++ < AUDIENCE_NAMED && s->to.list)
         buf_add(&d->numbers, &c->serial, sizeof c->serial);
 }
 
@@ -75,7 +76,7 @@ static bool belongs(const conn *c, const audience *to)
 static void give(conn *c, const sending *s, delivered *d)
 {
     if (belongs(c, &s->to) && hub_give(c, s->p))
-        name(d, c);
+        count(d, s, c);
 }
 
 static void to_connections(reactor *r, const sending *s, delivered *d)
@@ -91,22 +92,27 @@ static void to_connections(reactor *r, const sending *s, delivered *d)
     }
 }
 
-/* All of a topic's subscribers: the message stands once in each of its streams. */
-static void to_topic(reactor *r, const sending *s, delivered *d)
+static void list_topic(const reactor *r, const sending *s, delivered *d)
 {
     const hub_topic *t = hub_topic_find(r, s->to.topic);
-    int64_t before = d->n;
     for (int form = 0; t && form < FORM_COUNT; form++) {
         if (!t->streams[form])
             continue;
         list_each(it, &t->streams[form]->subs)
         {
-            if (d->n - before == AUDIENCE_NAMED)
-                break;
-            name(d, list_entry(it, sub, stream_link)->c);
+            if (d->n == AUDIENCE_NAMED)
+                return;
+            count(d, s, list_entry(it, sub, stream_link)->c);
         }
     }
-    d->n = before + hub_append_topic(r, s->to.topic, s->p);
+}
+
+/* All of a topic's subscribers: the message stands once in each of its streams. */
+static void to_topic(reactor *r, const sending *s, delivered *d)
+{
+    if (s->to.list)
+        list_topic(r, s, d);
+    d->n = hub_append_topic(r, s->to.topic, s->p);
 }
 
 /* Some of them: each gets it for itself, behind what came on the topic before, unless it has not
@@ -123,7 +129,7 @@ static void to_some_of_topic(reactor *r, const sending *s, delivered *d)
             conn *c = one->c;
             if (!belongs(c, &s->to))
                 continue;
-            if (!c->blocked && (!conn_flush(c) || !hub_deliver_sub(one)))
+            if (!c->blocked && (!conn_flush(c) || !hub_deliver_sub(one, clock_mono_us())))
                 conn_kill(c);
             else
                 give(c, s, d);
@@ -165,7 +171,7 @@ static void sending_free(sending *m)
 static void tell(survey *s, conn *origin)
 {
     sending *m = s->arg;
-    audience_reached reached = {0};
+    audience_reached reached = {.list = m->to.list};
     buf all = BUF_INIT;
     for (int i = 0; i < s->n_parts; i++) {
         delivered *d = survey_part(s, i);

@@ -6,6 +6,7 @@
 #ifndef DAEMON_AUDIENCE_H
 #define DAEMON_AUDIENCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/publication.h"
@@ -21,10 +22,12 @@ typedef struct audience {
     const char *user;            /* of this user; NULL: of any */
     const uint64_t *connections; /* with one of these numbers, ascending; NULL: with any */
     size_t n_connections;
+    bool list; /* tell which got it, not only how many */
 } audience;
 
 typedef struct audience_reached {
     int64_t n;
+    bool list; /* the audience's; else nobody is named */
     size_t n_named;
     const uint64_t *named; /* numbers of the first AUDIENCE_NAMED, ascending */
 } audience_reached;

@@ -176,7 +176,7 @@ bool conn_write(conn *c, const char *p, size_t n)
         lws_callback_on_writable(c->wsi);
         see_to_room(c);
     } else {
-        c->wrote_us = clock_mono_us();
+        c->wrote_us = clock_coarse_us();
     }
     return true;
 }

@@ -244,6 +244,7 @@ static void append(reactor *r, hub_stream *s, const refbuf *frames, int64_t lsn)
     g->last_lsn = lsn;
     s->came += (uint64_t)ws_frame_count(frames->data, frames->len);
     s->bytes += frames->len;
+    s->run_len = 0;
     r->appended++;
     enforce_limit(r, s);
     if (list_empty(&s->dirty_link))
@@ -279,8 +280,18 @@ int64_t hub_append_topic(reactor *r, const char *topic, publication *p)
 /* ---- delivery ----------------------------------------------------------------------------------
  */
 
+static size_t count_frames(hub_stream *s, const char *from, size_t n)
+{
+    if (s->run != from || s->run_len != n) {
+        s->run = from;
+        s->run_len = n;
+        s->run_frames = (size_t)ws_frame_count(from, n);
+    }
+    return s->run_frames;
+}
+
 /* A segment's rest, in one write. */
-static bool write_rest(sub *s, const hub_segment *g)
+static bool write_rest(sub *s, const hub_segment *g, int64_t now)
 {
     conn *c = s->c;
     size_t n = g->len - s->offset;
@@ -289,26 +300,26 @@ static bool write_rest(sub *s, const hub_segment *g)
     s->lsn = g->last_lsn;
     if (!conn_write(c, from, n))
         return false;
-    size_t frames = (size_t)ws_frame_count(from, n);
+    size_t frames = count_frames(s->stream, from, n);
     STAT_ADD(c->r->stats.send_calls, 1);
     STAT_ADD(c->r->stats.frames_delivered, frames);
     STAT_ADD(c->r->stats.messages_out, frames);
     c->messages_out += frames;
     s->read += frames;
     s->sent += frames;
-    s->sent_us = c->blocked ? clock_mono_us() : c->wrote_us;
+    s->sent_us = now;
     s->stream->sent_messages += frames;
     s->stream->sent_bytes += n;
     return true;
 }
 
-bool hub_deliver_sub(sub *s)
+bool hub_deliver_sub(sub *s, int64_t now)
 {
     if (s->lost && !sub_tell_loss(s))
         return false;
     while (s->at && !s->c->blocked) {
         hub_segment *g = s->at;
-        if (s->offset < g->len && !write_rest(s, g))
+        if (s->offset < g->len && !write_rest(s, g, now))
             return false;
         if (is_last(s->stream, g))
             break;
@@ -319,12 +330,13 @@ bool hub_deliver_sub(sub *s)
 
 bool hub_deliver(conn *c)
 {
+    int64_t now = clock_mono_us();
     list_each(it, &c->ws->subs)
     {
         sub *s = list_entry(it, sub, ws_link);
         if (s->state != SUB_LIVE)
             continue;
-        if (!hub_deliver_sub(s))
+        if (!hub_deliver_sub(s, now))
             return false;
         trim(s->stream);
         if (c->blocked)
@@ -342,6 +354,7 @@ int hub_waiting(const reactor *r)
 
 void hub_flush(reactor *r)
 {
+    int64_t now = clock_mono_us();
     for (list *it; (it = list_pop(&r->dirty_streams)) != NULL;) {
         hub_stream *s = list_entry(it, hub_stream, dirty_link);
         list_each_safe(link, &s->subs)
@@ -351,7 +364,7 @@ void hub_flush(reactor *r)
             if (c->blocked || c->state != CONN_WS)
                 continue;
             /* What was queued before (the answer to `subscribe`) goes first. */
-            if (!conn_flush(c) || !hub_deliver_sub(one))
+            if (!conn_flush(c) || !hub_deliver_sub(one, now))
                 conn_kill(c);
         }
         trim(s);

@@ -48,6 +48,9 @@ typedef struct hub_stream {
     list dirty_link; /* reactor.dirty_streams */
     char *name;      /* a source's: the topic as its events have it; owned, NULL until known */
     uint64_t came;   /* frames added so far */
+    const char *run; /* where those began that were counted last: in step, all write the same */
+    size_t run_len;  /* their bytes; 0: none were counted since frames were added */
+    size_t run_frames;
     uint64_t sent_messages, sent_bytes; /* delivered to its subscribers so far */
 } hub_stream;
 
@@ -83,8 +86,9 @@ void hub_leave_rest(struct sub *s);
 /* Frames of its stream that it has not read. */
 uint64_t hub_unread(const struct sub *s);
 
-/* Writes what a subscription has not read, until the socket is full; false: broken socket. */
-bool hub_deliver_sub(struct sub *s);
+/* Writes what a subscription has not read, until the socket is full, as of this time (monotonic,
+ * us); false: broken socket. */
+bool hub_deliver_sub(struct sub *s, int64_t now);
 /* The same for all of a connection. */
 bool hub_deliver(struct conn *c);
 /* Subscriptions that the next hub_flush writes to. */

@@ -453,7 +453,7 @@ static void on_refused(sub *s, const feed_msg *m)
 static void on_ended(sub *s, const feed_msg *m)
 {
     if ((s->state == SUB_LIVE && !s->c->blocked && s->c->state == CONN_WS &&
-         (!conn_flush(s->c) || !hub_deliver_sub(s))) ||
+         (!conn_flush(s->c) || !hub_deliver_sub(s, clock_mono_us()))) ||
         (s->lost && !sub_tell_loss(s))) {
         conn_kill(s->c);
         return;

@@ -35,8 +35,10 @@ typedef struct reactor_stats {
     atomic_uint_fast64_t backpressure; /* times that a socket did not take all it was given */
 } reactor_stats;
 
-#define STAT_ADD(field, n) atomic_fetch_add_explicit(&(field), (n), memory_order_relaxed)
-#define STAT_GET(field)    atomic_load_explicit(&(field), memory_order_relaxed)
+/* On the reactor's own thread, which alone writes: no other's addition can be lost between. */
+#define STAT_ADD(field, n)                                                                         \
+    atomic_store_explicit(&(field), STAT_GET(field) + (n), memory_order_relaxed)
+#define STAT_GET(field) atomic_load_explicit(&(field), memory_order_relaxed)
 
 /* First member of every message in a reactor's mailbox that is not the feed's (feed.h). `tag`
  * stands at the same place as feed_msg.tag. */

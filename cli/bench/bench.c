@@ -112,6 +112,16 @@ bool bench_sql(bench_run *r, error *e, const char *fmt, ...)
     return bench_ask(r, "POST", "/api/v1/query", body, NULL, e);
 }
 
+bool bench_position(bench_run *r, int64_t *lsn, error *e)
+{
+    json_t *answer = NULL;
+    if (!bench_ask(r, "POST", "/api/v1/query", "{\"sql\":\"SELECT 1\"}", &answer, e))
+        return false;
+    *lsn = json_integer_value(json_object_get(answer, "lsn"));
+    json_decref(answer);
+    return true;
+}
+
 char *bench_filler(int64_t count)
 {
     static const char words[] = "every committed change is an event and none is ever missed ";
@@ -316,6 +326,7 @@ bool bench_execute(const bench_scenario *s, const bench_options *o, const char *
     r->report.scenario = s->name;
     bool good = resolve(r, url, e) && bench_loop_open(&r->loop, e);
     if (good) {
+        r->loop.spin = o->spin;
         snprintf(r->report.against, sizeof r->report.against, "%s", r->server.host);
         bench_http_init(&r->control, &r->loop, &r->server, 0);
         good = find_process(r, e);

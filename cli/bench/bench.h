@@ -31,6 +31,7 @@ typedef struct bench_options {
     const char *topic;         /* "channel" or "table" */
     const char *via;           /* "rest" or "ws": how messages are published */
     const char *where;         /* "equal" or "other": the kind of filter, in "filters" */
+    bool spin;                 /* the generator never sleeps */
     bool deflate;              /* WebSockets offer permessage-deflate */
     const char *target;        /* plain URL to GET instead of a point read; NULL: none */
     const char *publish_url;   /* POST messages there instead; NULL: none */
@@ -79,6 +80,8 @@ bool bench_ask(bench_run *r, const char *method, const char *path, const char *b
                json_t **answer, error *e);
 /* One statement; the format is filled in, so only with values that need no quoting. */
 bool bench_sql(bench_run *r, error *e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* The position of the newest change in the log: `since` of who wants all after this. */
+bool bench_position(bench_run *r, int64_t *lsn, error *e);
 /* "count" text bytes that compress and escape like ordinary text; the caller frees. */
 char *bench_filler(int64_t count);
 

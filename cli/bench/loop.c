@@ -103,7 +103,7 @@ bool bench_loop_run(bench_loop *l, int64_t until_us)
         int64_t next = fire_timers(l, now, until_us);
         if (l->stopped)
             break;
-        int n = wait_for(l->epfd, ev, 256, next > now ? next - now : 0);
+        int n = wait_for(l->epfd, ev, 256, next > now && !l->spin ? next - now : 0);
         for (int i = 0; i < n; i++) {
             bench_io *io = ev[i].data.ptr;
             if (io->fd >= 0)

@@ -29,6 +29,7 @@ typedef struct bench_timer {
 typedef struct bench_loop {
     int epfd;
     bool stopped;                           /* bench_loop_stop was called; the run ends */
+    bool spin;                              /* looks for events without ever sleeping */
     char *in;                               /* BENCH_LOOP_IN bytes, shared by all connections */
     bench_timer *timers[BENCH_LOOP_TIMERS]; /* NULL: free */
 } bench_loop;

@@ -1,5 +1,5 @@
-/* Connections that come and go: each connects, subscribes to a table from the beginning, gets the
- * one event that there is, and leaves; then it comes again. */
+/* Connections that come and go: each connects, subscribes to a table from just before its one event
+ * on, gets that, and leaves; then it comes again. */
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +21,7 @@ typedef struct visitor {
 struct churn {
     bench_timer turn; /* first: connections are not closed from within their own events */
     bench_run *run;
+    char ask[160]; /* the message that subscribes */
     visitor *list;
     int n;
     uint64_t visits; /* since the measured part began */
@@ -38,10 +39,9 @@ static void fail(churn *c, const char *what)
 
 static void opened(bench_ws *w)
 {
-    static const char text[] = "{\"id\":\"s\",\"type\":\"subscribe\",\"payload\":{\"topic\":"
-                               "\"table:bench_churn\",\"since\":0}}";
+    const churn *c = ((visitor *)(void *)w)->all;
     w->frames.want = true;
-    bench_ws_text(w, text, sizeof text - 1);
+    bench_ws_text(w, c->ask, strlen(c->ask));
     bench_ws_flush(w);
 }
 
@@ -130,12 +130,26 @@ static bool measure(churn *c, error *e)
     return true;
 }
 
+/* The table, and the event that each visitor asks for. */
+static bool prepare(churn *c, error *e)
+{
+    bench_run *r = c->run;
+    int64_t since;
+    if (!bench_sql(r, e, "DROP TABLE IF EXISTS bench_churn") ||
+        !bench_sql(r, e, "CREATE TABLE bench_churn(id INTEGER PRIMARY KEY)") ||
+        !bench_position(r, &since, e) || !bench_sql(r, e, "INSERT INTO bench_churn VALUES(1)"))
+        return false;
+    snprintf(c->ask, sizeof c->ask,
+             "{\"id\":\"s\",\"type\":\"subscribe\",\"payload\":{\"topic\":"
+             "\"table:bench_churn\",\"since\":%lld}}",
+             (long long)since);
+    return true;
+}
+
 bool bench_run_churn(bench_run *r, error *e)
 {
     churn c = {.run = r, .n = (int)r->opt.clients};
-    if (!bench_sql(r, e, "DROP TABLE IF EXISTS bench_churn") ||
-        !bench_sql(r, e, "CREATE TABLE bench_churn(id INTEGER PRIMARY KEY)") ||
-        !bench_sql(r, e, "INSERT INTO bench_churn VALUES(1)"))
+    if (!prepare(&c, e))
         return false;
     c.list = xalloc((size_t)c.n * sizeof *c.list);
     bool good = measure(&c, e);

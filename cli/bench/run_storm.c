@@ -46,19 +46,16 @@ static void event(bench_sub *s, const char *payload, size_t len)
 static bool write_events(storm *t, error *e)
 {
     bench_run *r = t->run;
-    json_t *answer = NULL;
     char *filler = bench_filler(r->opt.payload);
     bool good =
         bench_sql(r, e, "DROP TABLE IF EXISTS bench_storm") &&
         bench_sql(r, e, "CREATE TABLE bench_storm(id INTEGER PRIMARY KEY, body TEXT)") &&
-        bench_ask(r, "POST", "/api/v1/query", "{\"sql\":\"SELECT 1\"}", &answer, e) &&
+        bench_position(r, &t->since, e) &&
         bench_sql(r, e,
                   "INSERT INTO bench_storm(body) WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT "
                   "n + 1 FROM c LIMIT %lld) SELECT '%s' FROM c",
                   (long long)r->opt.rows, filler);
-    t->since = json_integer_value(json_object_get(answer, "lsn"));
     t->wanted = (uint32_t)r->opt.rows;
-    json_decref(answer);
     mem_free(filler);
     return good;
 }

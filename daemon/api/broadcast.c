@@ -35,7 +35,8 @@ static void done(conn *c, void *arg, const audience_reached *r)
         jw_str(&w, channel);
         jw_key(&w, "delivered");
         jw_int(&w, r->n);
-        put_named(&w, r);
+        if (r->list)
+            put_named(&w, r);
         http_end_json(c->req, 200, &w);
     }
     mem_free(channel);
@@ -90,6 +91,7 @@ void api_ws_broadcast(request *q)
         {"target_connections", FIELD_ARRAY, false, &ids, 0, 0},
         {"subscription_type", FIELD_STR, false, &to.type, 0, 0},
         {"user_id", FIELD_STR, false, &to.user, 0, 0},
+        {"list_connections", FIELD_BOOL, false, &to.list, 0, 0},
     };
     error e;
     json_t *root = http_check_params(q, allowed, &e) ? json_read_text(http_body(q), &e) : NULL;
@@ -100,6 +102,7 @@ void api_ws_broadcast(request *q)
     if (!p) {
         http_reply_error(q, &e);
     } else {
+        to.list = to.list || to.connections || to.user || to.type;
         if (b.channel) {
             params_channel_topic(b.channel, topic);
             to.topic = topic;

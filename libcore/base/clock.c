@@ -16,6 +16,11 @@ int64_t clock_mono_us(void)
     return now_us(CLOCK_MONOTONIC);
 }
 
+int64_t clock_coarse_us(void)
+{
+    return now_us(CLOCK_MONOTONIC_COARSE);
+}
+
 int64_t clock_wall_us(void)
 {
     return now_us(CLOCK_REALTIME);

@@ -8,6 +8,9 @@
 
 int64_t clock_mono_us(void);
 int64_t clock_wall_us(void);
+/* The monotonic clock as of the kernel's last tick, up to 10 ms ago: for what is done per delivery
+ * and compared with limits of seconds. */
+int64_t clock_coarse_us(void);
 
 #define CLOCK_RFC3339_LEN 27 /* "2026-01-02T03:04:05.678901Z" */
 
