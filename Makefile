@@ -29,7 +29,7 @@ say = $(if $(V),@:,@printf '  %s  %s\n' $(1) $@)
 # ---- Debian packages ------------------------------------------------------------------------------
 BUILD_PACKAGES := gcc libc6-dev make pkg-config libwebsockets-dev libwebsockets-evlib-uv libuv1-dev \
 	libcurl4-openssl-dev libjansson-dev libssl-dev libreadline-dev libsqlite3-dev libinih-dev \
-	zlib1g-dev
+	zlib1g-dev libyaml-dev
 CHECK_PACKAGES := $(BUILD_PACKAGES) bats parallel libcmocka-dev valgrind clang libclang-rt-dev clang-format-19 \
 	cppcheck shellcheck iso-codes jq curl openssl sqlite3 procps python3 python3-websockets util-linux mandoc
 PKGS := libwebsockets libuv libcurl jansson libcrypto libssl readline sqlite3 inih zlib
@@ -60,7 +60,7 @@ HARDEN += -D_FORTIFY_SOURCE=2
 else
 OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) $(if $(findstring undefined,$(SAN)),-fno-sanitize-recover=undefined)
 endif
-CPPFLAGS += -D_GNU_SOURCE -DRUSTYDB_VERSION='"$(VERSION)"' -I. -Ilibcore
+CPPFLAGS += -D_GNU_SOURCE -DRUSTYDB_VERSION='"$(VERSION)"' -I. -Ilibcore -Ibuild/gen
 ALL_CFLAGS = $(CSTD) $(OPT) $(WARN) $(HARDEN) $(PKG_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 LINK_FLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN))
 LIBS = $(PKG_LIBS) -lpthread -lm -ldl
@@ -71,9 +71,10 @@ CMD_SRC := $(sort $(wildcard cmd/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_LIB := $(sort $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
-ALL_C := $(LIB_SRC) $(CMD_SRC) $(UNIT_SRC) $(UNIT_LIB) $(FUZZ_SRC)
+SPECGEN_SRC := $(sort $(wildcard openapi/gen/*.c))
+ALL_C := $(LIB_SRC) $(CMD_SRC) $(UNIT_SRC) $(UNIT_LIB) $(FUZZ_SRC) $(SPECGEN_SRC)
 ALL_H := $(sort $(wildcard libcore/*/*.h libcore/*/*/*.h daemon/*.h daemon/*/*.h cli/*.h cli/*/*.h \
-	cmd/*.h tests/unit/*.h tests/fuzz/*.h))
+	cmd/*.h openapi/gen/*.h tests/unit/*.h tests/fuzz/*.h))
 
 LIB_OBJ := $(LIB_SRC:%.c=$B/obj/%.o)
 CMD_OBJ := $(CMD_SRC:%.c=$B/obj/%.o)
@@ -111,6 +112,24 @@ $B/unit/%: $B/obj/tests/unit/%.o $(UNIT_LIB_OBJ) $B/librustydb.a
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$Q$(CC) $(LINK_FLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+# ---- the specification ----------------------------------------------------------------------------
+# specgen runs here and now, so it is built without sanitizers, once for all kinds of builds.
+SPEC := openapi/openapi.yaml $(sort $(wildcard openapi/tags/*.yaml))
+
+build/gen/specgen: $(SPECGEN_SRC) $(wildcard openapi/gen/*.h) Makefile | $B/packages.mk
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$Q$(CC) $(CSTD) -O1 -g $(WARN) -D_GNU_SOURCE -I. $$(pkg-config --cflags jansson yaml-0.1) -o $@ \
+	  $(SPECGEN_SRC) $$(pkg-config --libs jansson yaml-0.1)
+
+build/gen/operations.inc: build/gen/specgen $(SPEC)
+	$(call say,SPEC)
+	$Qbuild/gen/specgen build/gen $(SPEC)
+build/gen/operations.h build/gen/openapi.json build/gen/openapi.yaml: build/gen/operations.inc ;
+
+# What is made must be there before the first object is.
+$(LIB_OBJ) $(CMD_OBJ) $(UNIT_SRC:%.c=$B/obj/%.o) $(UNIT_LIB_OBJ) $(ALL_C:%.c=build/fuzz/obj/%.o): | build/gen/operations.inc
 
 .PRECIOUS: $B/obj/%.o
 -include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_SRC:%.c=$B/obj/%.d) $(UNIT_LIB_OBJ:.o=.d)

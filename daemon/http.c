@@ -85,6 +85,38 @@ static void read_request_id(request *q, struct lws *wsi)
                  (unsigned long long)atomic_fetch_add(&counter, 1));
 }
 
+static char *copy_header(struct lws *wsi, enum lws_token_indexes token)
+{
+    int n = lws_hdr_total_length(wsi, token);
+    char *text = n > 0 ? mem_alloc((size_t)n + 1) : NULL;
+    if (text && lws_hdr_copy(wsi, text, n + 1, token) < 0)
+        text[0] = '\0';
+    return text;
+}
+
+/* `name` in lower case and with its colon. */
+static char *copy_custom_header(struct lws *wsi, const char *name)
+{
+    int len = (int)strlen(name), n = lws_hdr_custom_length(wsi, name, len);
+    char *text = n > 0 ? mem_alloc((size_t)n + 1) : NULL;
+    if (text && lws_hdr_custom_copy(wsi, text, n + 1, name, len) < 0)
+        text[0] = '\0';
+    return text;
+}
+
+static void keep_headers(request *q, struct lws *wsi)
+{
+    q->headers[HEADER_IF_MATCH] = copy_header(wsi, WSI_TOKEN_HTTP_IF_MATCH);
+    q->headers[HEADER_IF_NONE_MATCH] = copy_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH);
+    q->headers[HEADER_PREFER] = copy_custom_header(wsi, "prefer:");
+    q->headers[HEADER_IDEMPOTENCY_KEY] = copy_custom_header(wsi, "idempotency-key:");
+}
+
+const char *http_header(const request *q, http_header_name name)
+{
+    return q->headers[name];
+}
+
 /* The number of body bytes announced; -1: none announced, -2: nonsense. */
 static int64_t read_content_length(struct lws *wsi)
 {
@@ -128,6 +160,7 @@ static void read_head(request *q, struct lws *wsi)
                               : strcasestr(connection, "close") == NULL;
     q->chunked = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
     q->content_length = read_content_length(wsi);
+    keep_headers(q, wsi);
 }
 
 /* Bearer token or API key; AUTH_REQUIRED when there is neither. */
@@ -200,7 +233,7 @@ static bool check_head(request *q, char *allow, size_t room, error *e)
     if (q->content_length > q->max_body && !(q->route->flags & ROUTE_STREAM))
         return error_set(e, ERR_MESSAGE_TOO_BIG, "the body has %lld bytes; the limit is %lld",
                          (long long)q->content_length, (long long)q->max_body);
-    return true;
+    return route_check_head(q, e);
 }
 
 static bool expects_body(const request *q)
@@ -293,6 +326,15 @@ static bool check_room(conn *c, error *e)
     return error_hint(e, "Try again later, or raise max_connections.");
 }
 
+static void handle(request *q)
+{
+    error e;
+    if (route_read_body(q, &e))
+        q->route->handle(q);
+    else
+        http_reply_error(q, &e);
+}
+
 /* Answers it, or sees to its body. False: close the connection. */
 static bool begin(request *q)
 {
@@ -320,9 +362,12 @@ static bool begin(request *q)
     }
     if (expects_body(q) && !send_continue(q))
         return false;
-    if (q->route->flags & ROUTE_STREAM || !expects_body(q)) {
+    if (q->route->flags & ROUTE_STREAM) {
         q->complete = !expects_body(q);
         q->route->handle(q);
+    } else if (!expects_body(q)) {
+        q->complete = true;
+        handle(q);
     }
     return true;
 }
@@ -387,7 +432,7 @@ static int body_complete(request *q)
     if (q->read_body)
         q->read_body(q, NULL, 0, true);
     else if (!q->answered)
-        q->route->handle(q);
+        handle(q);
     return 0;
 }
 
@@ -722,6 +767,9 @@ void http_free_request(conn *c)
     c->req = NULL;
     if (q->free_arg)
         q->free_arg(q);
+    for (int i = 0; i < HEADER_COUNT; i++)
+        mem_free(q->headers[i]);
+    json_decref(q->doc);
     buf_free(&q->body);
     mem_free(q);
 }
@@ -773,20 +821,6 @@ int http_on_writable(conn *c)
     return conn_unblock(c) ? http_flush(c) : 0;
 }
 
-bool http_check_params(const request *q, const char *const *allowed, error *e)
-{
-    for (const char *at = q->query; *at; at += strlen(at) + 1) {
-        size_t n = strcspn(at, "=");
-        const char *const *name = allowed;
-        while (*name && (strlen(*name) != n || strncmp(*name, at, n) != 0))
-            name++;
-        if (!*name)
-            return error_set(e, ERR_INVALID_MESSAGE, "there is no query parameter '%.*s'",
-                             (int)(n < 60 ? n : 60), at);
-    }
-    return true;
-}
-
 const char *http_param(const request *q, const char *name)
 {
     size_t n = strlen(name);
@@ -803,21 +837,6 @@ bool http_query_param(const request *q, const char *name, char *out, size_t room
     if (!text || strlen(text) >= room)
         return false;
     strcpy(out, text);
-    return true;
-}
-
-bool http_int_param(const request *q, const char *name, int64_t fallback, int64_t min, int64_t max,
-                    int64_t *out, error *e)
-{
-    const char *text = http_param(q, name);
-    *out = fallback;
-    if (!text)
-        return true;
-    size_t n = strlen(text);
-    *out = n > 0 && n <= 18 && strspn(text, "0123456789") == n ? strtoll(text, NULL, 10) : -1;
-    if (*out < min || *out > max)
-        return error_set(e, ERR_INVALID_MESSAGE, "%s is not a whole number from %lld to %lld", name,
-                         (long long)min, (long long)max);
     return true;
 }
 

@@ -7,6 +7,7 @@
 #ifndef DAEMON_HTTP_H
 #define DAEMON_HTTP_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,6 +29,15 @@ typedef enum http_method {
     HTTP_DELETE = 32,
     HTTP_OPTIONS = 64,
 } http_method;
+
+/* Request headers that handlers look at. */
+typedef enum http_header_name {
+    HEADER_IF_MATCH,
+    HEADER_IF_NONE_MATCH,
+    HEADER_PREFER,
+    HEADER_IDEMPOTENCY_KEY,
+    HEADER_COUNT,
+} http_header_name;
 
 struct request;
 struct route;
@@ -65,8 +75,10 @@ typedef struct request {
     int64_t max_body;
     chunked decoder;
     buf body;
-    body_reader read_body; /* set by a ROUTE_STREAM handler */
-    void *arg;             /* the handler's own, freed by free_arg */
+    json_t *doc; /* the body, where it is JSON that the specification describes; else NULL */
+    char *headers[HEADER_COUNT]; /* owned; NULL: absent */
+    body_reader read_body;       /* set by a ROUTE_STREAM handler */
+    void *arg;                   /* the handler's own, freed by free_arg */
     void (*free_arg)(struct request *q);
     bool complete; /* the whole body has come */
     bool answered; /* the head of the answer is out */
@@ -95,15 +107,17 @@ void http_discard_rest(request *q);
 /* Wires a run so that its rows become the answer. */
 void http_answer_with(request *q, run *r);
 
+/* A request header as it came; NULL when it is absent. */
+const char *http_header(const request *q, http_header_name name);
+
 /* A query parameter, decoded, as long as the request is there; NULL when it is absent. */
 const char *http_param(const request *q, const char *name);
 /* Copies a query parameter, decoded; false when it is absent (or does not fit). */
 bool http_query_param(const request *q, const char *name, char *out, size_t room);
-/* A whole number (min: 0 or more) in a query parameter; `fallback` when it is absent. */
-bool http_int_param(const request *q, const char *name, int64_t fallback, int64_t min, int64_t max,
-                    int64_t *out, error *e);
-/* INVALID_MESSAGE for a parameter that is not in the list (which ends with NULL). */
-bool http_check_params(const request *q, const char *const *allowed, error *e);
+/* An integer, or a boolean, that was checked against the specification; its default when it is
+ * absent. */
+int64_t http_int(const request *q, const char *name);
+bool http_flag(const request *q, const char *name);
 
 /* ---- the callback's side ---- */
 /* The head has come. Nonzero: close the connection. */

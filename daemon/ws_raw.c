@@ -20,11 +20,22 @@ typedef struct raw_state {
 
 static const char own_request[] = "channel"; /* the request_id of its own subscription */
 
+/* The channel is all that the URL may name. */
+static bool check_query(const request *q, error *e)
+{
+    for (const char *at = q->query; *at; at += strlen(at) + 1) {
+        size_t n = strcspn(at, "=");
+        if (n != strlen("channel") || strncmp(at, "channel", n) != 0)
+            return error_set(e, ERR_INVALID_MESSAGE, "there is no query parameter '%.*s'",
+                             (int)(n < 60 ? n : 60), at);
+    }
+    return true;
+}
+
 static bool upgrade(const request *q, void **state, error *e)
 {
-    static const char *const allowed[] = {"channel", NULL};
     char name[QUERY_MAX_LEN];
-    if (!http_check_params(q, allowed, e))
+    if (!check_query(q, e))
         return false;
     if (!http_query_param(q, "channel", name, sizeof name)) {
         error_set(e, ERR_INVALID_MESSAGE, "the channel is missing");

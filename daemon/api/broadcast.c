@@ -8,7 +8,6 @@
 #include "daemon/audience.h"
 #include "daemon/conn_describe.h"
 #include "daemon/params.h"
-#include "json/read.h"
 
 enum { MAX_TARGETS = 1000 };
 
@@ -54,10 +53,6 @@ static bool read_targets(json_t *ids, uint64_t to[MAX_TARGETS], audience *a, err
     json_t *item;
     if (!ids)
         return true;
-    if (json_array_size(ids) == 0 || json_array_size(ids) > MAX_TARGETS)
-        return error_set(e, ERR_INVALID_MESSAGE,
-                         "target_connections has %zu items; 1 to %d are allowed",
-                         json_array_size(ids), MAX_TARGETS);
     json_array_foreach(ids, i, item)
     {
         const char *id = json_string_value(item);
@@ -75,28 +70,24 @@ static bool read_targets(json_t *ids, uint64_t to[MAX_TARGETS], audience *a, err
     return true;
 }
 
-void api_ws_broadcast(request *q)
+void api_broadcast(request *q)
 {
-    static const char *const allowed[] = {NULL};
-    broadcast_request b = {0};
-    audience to = {0};
+    const json_t *d = q->doc;
+    broadcast_request b = {
+        .message = json_object_get(d, "message"),
+        .channel = json_string_value(json_object_get(d, "channel")),
+        .event = json_string_value(json_object_get(d, "event")),
+        .metadata = json_object_get(d, "metadata"),
+    };
+    audience to = {
+        .type = json_string_value(json_object_get(d, "subscription_type")),
+        .user = json_string_value(json_object_get(d, "user_id")),
+        .list = json_is_true(json_object_get(d, "list_connections")),
+    };
     uint64_t targets[MAX_TARGETS];
     char topic[TOPIC_ROOM];
-    json_t *ids = NULL;
-    const json_field fields[] = {
-        {"message", FIELD_ANY, true, &b.message, 0, 0},
-        {"channel", FIELD_STR, false, &b.channel, 0, 0},
-        {"event", FIELD_STR, false, &b.event, 0, 0},
-        {"metadata", FIELD_OBJECT, false, &b.metadata, 0, 0},
-        {"target_connections", FIELD_ARRAY, false, &ids, 0, 0},
-        {"subscription_type", FIELD_STR, false, &to.type, 0, 0},
-        {"user_id", FIELD_STR, false, &to.user, 0, 0},
-        {"list_connections", FIELD_BOOL, false, &to.list, 0, 0},
-    };
     error e;
-    json_t *root = http_check_params(q, allowed, &e) ? json_read_text(http_body(q), &e) : NULL;
-    publication *p = root && json_read_object(root, fields, JSON_FIELDS(fields), &e) &&
-                             read_targets(ids, targets, &to, &e)
+    publication *p = read_targets(json_object_get(d, "target_connections"), targets, &to, &e)
                          ? params_broadcast(&b, &e)
                          : NULL;
     if (!p) {
@@ -109,5 +100,4 @@ void api_ws_broadcast(request *q)
         }
         audience_send(q->c, &to, p, done, b.channel ? xstrdup(b.channel) : NULL);
     }
-    json_decref(root);
 }

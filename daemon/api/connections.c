@@ -72,16 +72,12 @@ static bool read_filter(const request *q, conn_filter *f, error *e)
     return true;
 }
 
-void api_ws_connections(request *q)
+void api_list_connections(request *q)
 {
-    static const char *const allowed[] = {"offset", "limit", "state", "user_id", "after", NULL};
-    int64_t offset, limit;
     error e;
     conn_filter *f = xalloc(sizeof *f);
-    if (http_check_params(q, allowed, &e) && read_filter(q, f, &e) &&
-        http_int_param(q, "offset", 0, 0, INT64_MAX, &offset, &e) &&
-        http_int_param(q, "limit", LISTING_LIMIT, 1, LISTING_MAX, &limit, &e)) {
-        listing_reply(q, &connections, f, offset, limit);
+    if (read_filter(q, f, &e)) {
+        listing_reply(q, &connections, f, http_int(q, "offset"), http_int(q, "limit"));
         return;
     }
     mem_free(f);
@@ -95,7 +91,7 @@ static void not_found(request *q, const char *id)
     http_reply_error(q, &e);
 }
 
-void api_ws_connection(request *q)
+void api_get_connection(request *q)
 {
     uint64_t number = conn_parse_id(q->params[0]);
     if (number)
@@ -175,10 +171,8 @@ static bool may_close_with(int64_t code)
 
 static bool read_ending(const request *q, ending *to, error *e)
 {
-    int64_t code;
+    int64_t code = http_int(q, "close_code");
     const char *reason = http_param(q, "reason");
-    if (!http_int_param(q, "close_code", 1008, 1000, 4999, &code, e))
-        return false;
     if (!may_close_with(code)) {
         error_set(e, ERR_INVALID_MESSAGE, "a server does not close with %lld", (long long)code);
         return error_hint(e, "1000 to 1003, 1007 to 1014 and 3000 to 4999 are codes to use.");
@@ -195,13 +189,12 @@ static bool read_ending(const request *q, ending *to, error *e)
     return true;
 }
 
-void api_ws_disconnect(request *q)
+void api_close_connection(request *q)
 {
-    static const char *const allowed[] = {"reason", "close_code", NULL};
     error e;
     uint64_t number = conn_parse_id(q->params[0]);
     ending *want = xalloc(sizeof *want);
-    if (!http_check_params(q, allowed, &e) || !read_ending(q, want, &e)) {
+    if (!read_ending(q, want, &e)) {
         http_reply_error(q, &e);
     } else if (!number) {
         not_found(q, q->params[0]);

@@ -15,19 +15,19 @@ static void answer(request *q, bool good, const char *why)
     http_reply_error(q, &e);
 }
 
-void api_liveness(request *q)
+void api_get_liveness(request *q)
 {
     answer(q, true, NULL);
 }
 
-void api_readiness(request *q)
+void api_get_readiness(request *q)
 {
     int phase = atomic_load(&q->c->r->d->phase);
     answer(q, phase == PHASE_READY,
            phase == PHASE_STARTING ? "the daemon is starting" : "the daemon is stopping");
 }
 
-void api_startup(request *q)
+void api_get_startup(request *q)
 {
     answer(q, atomic_load(&q->c->r->d->phase) != PHASE_STARTING, "the daemon is starting");
 }

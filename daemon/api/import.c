@@ -8,19 +8,6 @@
 
 enum { TABLE_NAME_MAX = 255 };
 
-static bool flag_param(const request *q, const char *name, bool *out, error *e)
-{
-    char text[8];
-    *out = false;
-    if (!http_query_param(q, name, text, sizeof text))
-        return true;
-    if (strcmp(text, "true") == 0 || strcmp(text, "1") == 0)
-        *out = true;
-    else if (strcmp(text, "false") != 0 && strcmp(text, "0") != 0)
-        return error_set(e, ERR_INVALID_MESSAGE, "%s is neither true nor false", name);
-    return true;
-}
-
 static const struct {
     const char *name, *type;
     import_format format;
@@ -53,16 +40,14 @@ static bool read_format(const request *q, import_format *out, error *e)
 
 static bool read_options(request *q, import_options *o, char *pointer, size_t room, error *e)
 {
-    static const char *const allowed[] = {"format", "at", "create", "atomic", NULL};
-    if (!http_check_params(q, allowed, e))
-        return false;
     o->table = q->params[0];
     o->pointer = pointer;
     pointer[0] = '\0';
     if (strlen(o->table) > TABLE_NAME_MAX)
         return error_set(e, ERR_INVALID_MESSAGE, "the table's name is too long");
-    if (!read_format(q, &o->format, e) || !flag_param(q, "create", &o->create, e) ||
-        !flag_param(q, "atomic", &o->atomic, e))
+    o->create = http_flag(q, "create");
+    o->atomic = http_flag(q, "atomic");
+    if (!read_format(q, &o->format, e))
         return false;
     if (http_query_param(q, "at", pointer, room) && o->format != IMPORT_JSON)
         return error_set(e, ERR_INVALID_MESSAGE, "`at` is for format=json only");
@@ -78,7 +63,7 @@ static bool read_options(request *q, import_options *o, char *pointer, size_t ro
     return true;
 }
 
-void api_import(request *q)
+void api_import_table(request *q)
 {
     import_options o = {0};
     char pointer[512];

@@ -39,17 +39,12 @@ static void look_done(reactor *r, reactor_msg *m)
 }
 
 /* By `format`, else by what is accepted: text is what Prometheus asks for. */
-static bool read_format(const request *q, bool *prometheus, error *e)
+static bool wants_prometheus(const request *q)
 {
-    char format[16];
-    *prometheus =
-        strstr(q->accept, "text/plain") != NULL && strstr(q->accept, "application/json") == NULL;
-    if (!http_query_param(q, "format", format, sizeof format))
-        return true;
-    *prometheus = strcmp(format, "prometheus") == 0;
-    if (*prometheus || strcmp(format, "json") == 0)
-        return true;
-    return error_set(e, ERR_INVALID_MESSAGE, "format is neither json nor prometheus");
+    const char *format = http_param(q, "format");
+    if (format)
+        return strcmp(format, "prometheus") == 0;
+    return strstr(q->accept, "text/plain") && !strstr(q->accept, "application/json");
 }
 
 static bool read_names(const request *q, metric_set *set, error *e)
@@ -61,13 +56,12 @@ static bool read_names(const request *q, metric_set *set, error *e)
     return true;
 }
 
-void api_metrics(request *q)
+void api_get_metrics(request *q)
 {
-    static const char *const allowed[] = {"format", "metrics", NULL};
     error e;
     asked *a = xalloc(sizeof *a);
-    if (!http_check_params(q, allowed, &e) || !read_format(q, &a->look.prometheus, &e) ||
-        !read_names(q, &a->look.set, &e)) {
+    a->look.prometheus = wants_prometheus(q);
+    if (!read_names(q, &a->look.set, &e)) {
         mem_free(a);
         http_reply_error(q, &e);
         return;
@@ -79,15 +73,10 @@ void api_metrics(request *q)
     sampler_look(q->c->r->d->sampler, &a->look);
 }
 
-void api_metrics_catalog(request *q)
+void api_get_metrics_catalog(request *q)
 {
-    error e;
     buf out;
     json_writer w;
-    if (!http_check_params(q, (const char *const[]){NULL}, &e)) {
-        http_reply_error(q, &e);
-        return;
-    }
     http_begin_json(&w, &out);
     jw_key(&w, "metrics");
     metrics_write_catalog(&w);

@@ -1,10 +1,8 @@
 /* GET /replication/status, /consumers and /slots, and what is done with slots. */
 #include "daemon/api/api.h"
 #include "base/mem.h"
-#include "daemon/listing.h"
 #include "feed/position.h"
 #include "feed/replication.h"
-#include "json/read.h"
 
 #include <string.h>
 
@@ -87,37 +85,28 @@ static void ask(question *k)
 
 static void ask_list(request *q, replication_op op)
 {
-    static const char *const allowed[] = {"offset", "limit", NULL};
-    int64_t offset, limit;
-    error e;
-    if (!http_check_params(q, allowed, &e) ||
-        !http_int_param(q, "offset", 0, 0, INT64_MAX, &offset, &e) ||
-        !http_int_param(q, "limit", LISTING_LIMIT, 1, LISTING_MAX, &limit, &e)) {
-        http_reply_error(q, &e);
-        return;
-    }
     question *k = question_new(q, op, NULL);
-    k->call.offset = offset;
-    k->call.limit = limit;
+    k->call.offset = http_int(q, "offset");
+    k->call.limit = http_int(q, "limit");
     ask(k);
 }
 
-void api_replication_slots(request *q)
+void api_list_replication_slots(request *q)
 {
     ask_list(q, REPLICATION_SLOTS);
 }
 
-void api_replication_consumers(request *q)
+void api_list_replication_consumers(request *q)
 {
     ask_list(q, REPLICATION_CONSUMERS);
 }
 
-void api_replication_status(request *q)
+void api_get_replication_status(request *q)
 {
     ask(question_new(q, REPLICATION_STATUS, NULL));
 }
 
-void api_replication_slot(request *q)
+void api_get_replication_slot(request *q)
 {
     ask(question_new(q, REPLICATION_SLOT, q->params[0]));
 }
@@ -125,22 +114,16 @@ void api_replication_slot(request *q)
 /* ---- slots ------------------------------------------------------------------------------------
  */
 
-void api_replication_drop(request *q)
+void api_delete_replication_slot(request *q)
 {
     ask(question_new(q, REPLICATION_DROP, q->params[0]));
 }
 
-static question *read_creation(request *q, json_t *root, error *e)
+static question *read_creation(request *q, error *e)
 {
-    const char *name = NULL;
-    json_t *since = NULL;
-    const json_field fields[] = {
-        {"name", FIELD_STR, true, &name, 0, 0},
-        {"since", FIELD_ANY, false, &since, 0, 0},
-    };
-    if (!root || !json_read_object(root, fields, JSON_FIELDS(fields), e))
-        return NULL;
-    question *k = question_new(q, REPLICATION_CREATE, name);
+    json_t *since = json_object_get(q->doc, "since");
+    question *k =
+        question_new(q, REPLICATION_CREATE, json_string_value(json_object_get(q->doc, "name")));
     position at = {0};
     k->call.has_since = since && !json_is_null(since);
     if (k->call.has_since && !position_read(since, "body", k->log_id, &at, e)) {
@@ -152,14 +135,12 @@ static question *read_creation(request *q, json_t *root, error *e)
     return k;
 }
 
-void api_replication_create(request *q)
+void api_create_replication_slot(request *q)
 {
     error e;
-    json_t *root = json_read_text(http_body(q), &e);
-    question *k = read_creation(q, root, &e);
+    question *k = read_creation(q, &e);
     if (k)
         ask(k);
     else
         http_reply_error(q, &e);
-    json_decref(root);
 }

@@ -20,7 +20,7 @@ static void free_peer(request *q)
     mem_free(q->arg);
 }
 
-void api_rpc(request *q)
+void api_call_rpc(request *q)
 {
     rpc_peer *p = xalloc(sizeof *p);
     rpc_peer_init(p, q->c, true, deliver);

@@ -71,7 +71,7 @@ static void put_engine(json_writer *w, engine *g)
     jw_end_object(w);
 }
 
-void api_server_info(request *q)
+void api_get_server_info(request *q)
 {
     server *d = q->c->r->d;
     char stamp[CLOCK_RFC3339_LEN + 1];

@@ -2,7 +2,6 @@
 #include "daemon/api/api.h"
 #include "daemon/encode.h"
 #include "daemon/params.h"
-#include "json/read.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,32 +11,31 @@ static bool wants_ndjson(const request *q)
     return strstr(q->accept, "application/x-ndjson") != NULL;
 }
 
-/* Reads the body of a request for one statement into a new run; NULL when it was answered. */
+static const char *text_in(const json_t *from, const char *name)
+{
+    return json_string_value(json_object_get(from, name));
+}
+
+/* The body of a request for one statement as a new run; NULL when it was answered. */
 static run *read_query(request *q, job_kind kind)
 {
-    const char *id = NULL;
-    sql_request s = {0};
-    const json_field fields[] = {
-        {"sql", FIELD_STR, true, &s.sql, 0, 0},
-        {"params", FIELD_ANY, false, &s.params, 0, 0},
-        {"id", FIELD_STR, false, &id, 0, 0},
-        {"timeout_ms", FIELD_INT, false, &s.timeout_ms, 1, MAX_TIMEOUT_MS},
-        {"max_rows", FIELD_INT, false, &s.max_rows, 1, INT64_MAX},
+    const char *id = text_in(q->doc, "id");
+    const sql_request s = {
+        .sql = text_in(q->doc, "sql"),
+        .params = json_object_get(q->doc, "params"),
+        .timeout_ms = json_integer_value(json_object_get(q->doc, "timeout_ms")),
+        .max_rows = json_integer_value(json_object_get(q->doc, "max_rows")),
     };
     error e;
-    json_t *root = json_read_text(http_body(q), &e);
     run *r = run_new(q->c, wants_ndjson(q) ? &encode_ndjson : &encode_object, kind);
-    bool ok = root && json_read_object(root, fields, JSON_FIELDS(fields), &e) &&
-              params_fill_job(&r->job, &s, &e) && (!id || params_set_id(r->job.id, id, "id", &e));
-    json_decref(root);
-    if (ok)
+    if (params_fill_job(&r->job, &s, &e) && (!id || params_set_id(r->job.id, id, "id", &e)))
         return r;
     run_free(r);
     http_reply_error(q, &e);
     return NULL;
 }
 
-void api_query(request *q)
+void api_run_query(request *q)
 {
     run *r = read_query(q, JOB_QUERY);
     if (!r)
@@ -46,7 +44,7 @@ void api_query(request *q)
     run_submit(r);
 }
 
-void api_tx_query(request *q)
+void api_query_in_transaction(request *q)
 {
     error e;
     run *r = read_query(q, JOB_TX_QUERY);
@@ -75,17 +73,9 @@ static bool fill_batch(request *q, job *j, json_t *statements, error *e)
         return error_set(e, ERR_INTERNAL_ERROR, "out of memory");
     json_array_foreach(statements, i, item)
     {
-        const char *sql;
-        json_t *params = NULL;
-        const json_field fields[] = {
-            {"sql", FIELD_STR, true, &sql, 0, 0},
-            {"params", FIELD_ANY, false, &params, 0, 0},
-        };
-        snprintf(where, sizeof where, "statements[%zu]", i);
-        if (!json_read_object_at(item, where, fields, JSON_FIELDS(fields), e))
-            return false;
         snprintf(where, sizeof where, "statements[%zu].", i);
-        if (!params_fill_stmt(&stmts[i], &j->mem, sql, params, where, e))
+        if (!params_fill_stmt(&stmts[i], &j->mem, text_in(item, "sql"),
+                              json_object_get(item, "params"), where, e))
             return false;
     }
     j->stmts = stmts;
@@ -93,31 +83,20 @@ static bool fill_batch(request *q, job *j, json_t *statements, error *e)
     return true;
 }
 
-void api_batch(request *q)
+void api_run_batch(request *q)
 {
-    json_t *statements = NULL;
-    const char *id = NULL;
-    int64_t timeout_ms = 0;
-    bool atomic = false;
-    const json_field fields[] = {
-        {"statements", FIELD_ARRAY, true, &statements, 0, 0},
-        {"atomic", FIELD_BOOL, false, &atomic, 0, 0},
-        {"timeout_ms", FIELD_INT, false, &timeout_ms, 1, MAX_TIMEOUT_MS},
-        {"id", FIELD_STR, false, &id, 0, 0},
-    };
+    const char *id = text_in(q->doc, "id");
+    int64_t timeout_ms = json_integer_value(json_object_get(q->doc, "timeout_ms"));
     error e;
-    json_t *root = json_read_text(http_body(q), &e);
     run *r = run_new(q->c, &encode_batch, JOB_BATCH);
-    bool ok = root && json_read_object(root, fields, JSON_FIELDS(fields), &e) &&
-              fill_batch(q, &r->job, statements, &e) &&
+    bool ok = fill_batch(q, &r->job, json_object_get(q->doc, "statements"), &e) &&
               (!id || params_set_id(r->job.id, id, "id", &e));
-    json_decref(root);
     if (!ok) {
         run_free(r);
         http_reply_error(q, &e);
         return;
     }
-    if (atomic)
+    if (json_is_true(json_object_get(q->doc, "atomic")))
         r->job.kind = JOB_ATOMIC;
     if (timeout_ms)
         r->job.timeout_us = timeout_ms * 1000;
@@ -125,7 +104,7 @@ void api_batch(request *q)
     run_submit(r);
 }
 
-void api_cancel(request *q)
+void api_cancel_query(request *q)
 {
     error e;
     buf out;

@@ -9,7 +9,6 @@
 #include "daemon/survey.h"
 #include "daemon/ws.h"
 #include "daemon/ws_requests.h"
-#include "json/read.h"
 
 enum { TOPIC_MAX = 1024 };
 
@@ -144,13 +143,10 @@ static bool add(json_t *payload, const char *key, json_t *item, error *e)
            error_set(e, ERR_INVALID_MESSAGE, "%.100s cannot be kept", key);
 }
 
-static bool add_all(json_t *payload, const char *name, json_t *inner, error *e)
+static bool add_all(json_t *payload, json_t *inner, error *e)
 {
     const char *key;
     json_t *item;
-    if (!json_is_object(inner))
-        return error_set(e, ERR_INVALID_MESSAGE, "%s is %s; expected an object", name,
-                         json_kind(inner));
     json_object_foreach(inner, key, item)
     {
         if (!add(payload, key, item, e))
@@ -179,21 +175,15 @@ static bool fill(json_t *payload, json_t *root, outer *o, error *e)
 {
     const char *key;
     json_t *item;
-    if (!json_is_object(root))
-        return error_set(e, ERR_INVALID_MESSAGE, "the body is %s; expected an object",
-                         json_kind(root));
     json_object_foreach(root, key, item)
     {
         const char **text = text_of(o, key);
         bool inner = strcmp(key, "filters") == 0 || strcmp(key, "config") == 0;
-        if (text && !(*text = json_string_value(item)))
-            return error_set(e, ERR_INVALID_MESSAGE, "%s is %s; expected a string", key,
-                             json_kind(item));
-        if (!text && (inner ? !add_all(payload, key, item, e) : !add(payload, key, item, e)))
+        if (text)
+            *text = json_string_value(item);
+        else if (inner ? !add_all(payload, item, e) : !add(payload, key, item, e))
             return false;
     }
-    if (!o->connection)
-        return error_set(e, ERR_INVALID_MESSAGE, "connection_id is missing");
     if (o->target && !o->type)
         return error_set(e, ERR_INVALID_MESSAGE, "target goes with subscription_type");
     return !o->type || add_topic(payload, o, e);
@@ -202,12 +192,11 @@ static bool fill(json_t *payload, json_t *root, outer *o, error *e)
 static subscribing *read_subscribing(request *q, error *e)
 {
     outer o = {0};
-    json_t *root = json_read_text(http_body(q), e), *payload = json_object();
-    bool ok = root && fill(payload, root, &o, e);
+    json_t *payload = json_object();
+    bool ok = fill(payload, q->doc, &o, e);
     uint64_t number = ok ? conn_parse_id(o.connection) : 0;
     if (ok && !number)
         ok = error_set(e, ERR_NOT_FOUND, "there is no connection %.60s", o.connection);
-    json_decref(root);
     if (!ok) {
         json_decref(payload);
         return NULL;
@@ -218,11 +207,10 @@ static subscribing *read_subscribing(request *q, error *e)
     return want;
 }
 
-void api_ws_subscribe(request *q)
+void api_create_subscription(request *q)
 {
-    static const char *const allowed[] = {NULL};
     error e;
-    subscribing *want = http_check_params(q, allowed, &e) ? read_subscribing(q, &e) : NULL;
+    subscribing *want = read_subscribing(q, &e);
     if (want)
         survey_start(q->c, &subscribings, want);
     else

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/utf8.h"
 #include "daemon/api/api.h"
 #include "daemon/conn_describe.h"
 #include "daemon/listing.h"
@@ -150,17 +149,12 @@ static bool read_filter(const request *q, sub_filter *f, error *e)
            take_text(q, "target", f->target, sizeof f->target, e);
 }
 
-void api_ws_subscriptions(request *q)
+void api_list_subscriptions(request *q)
 {
-    static const char *const allowed[] = {"offset", "limit",  "connection_id",     "after",
-                                          "status", "target", "subscription_type", NULL};
-    int64_t offset, limit;
     error e;
     sub_filter *f = xalloc(sizeof *f);
-    if (http_check_params(q, allowed, &e) && read_filter(q, f, &e) &&
-        http_int_param(q, "offset", 0, 0, INT64_MAX, &offset, &e) &&
-        http_int_param(q, "limit", LISTING_LIMIT, 1, LISTING_MAX, &limit, &e)) {
-        listing_reply(q, &subscriptions, f, offset, limit);
+    if (read_filter(q, f, &e)) {
+        listing_reply(q, &subscriptions, f, http_int(q, "offset"), http_int(q, "limit"));
         return;
     }
     mem_free(f);
@@ -174,7 +168,7 @@ static void not_found(request *q, const char *id)
     http_reply_error(q, &e);
 }
 
-void api_ws_subscription(request *q)
+void api_get_subscription(request *q)
 {
     uint64_t number = sub_parse_id(q->params[0]);
     if (number)
@@ -233,19 +227,13 @@ static void cancelling_done(survey *s, conn *asker)
 
 static const survey_kind cancellings = {sizeof(bool), cancel_here, cancelling_done};
 
-void api_ws_unsubscribe(request *q)
+void api_delete_subscription(request *q)
 {
-    static const char *const allowed[] = {"reason", NULL};
     error e;
     cancelling *want = xalloc(sizeof *want);
-    const char *reason = http_param(q, "reason");
     snprintf(want->reason, sizeof want->reason, "%s", "ended by the administration");
     want->number = sub_parse_id(q->params[0]);
-    if (!http_check_params(q, allowed, &e) ||
-        !take_text(q, "reason", want->reason, sizeof want->reason, &e)) {
-        http_reply_error(q, &e);
-    } else if (reason && utf8_valid(reason, strlen(reason)) != strlen(reason)) {
-        error_set(&e, ERR_INVALID_MESSAGE, "reason is not valid UTF-8");
+    if (!take_text(q, "reason", want->reason, sizeof want->reason, &e)) {
         http_reply_error(q, &e);
     } else if (!want->number) {
         not_found(q, q->params[0]);

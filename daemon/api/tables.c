@@ -30,21 +30,12 @@ static void inspect(request *q, const char *table, int64_t offset, int64_t limit
     run_submit(r);
 }
 
-void api_tables(request *q)
+void api_list_tables(request *q)
 {
-    static const char *const allowed[] = {"offset", "limit", NULL};
-    int64_t offset, limit;
-    error e;
-    if (!http_check_params(q, allowed, &e) ||
-        !http_int_param(q, "offset", 0, 0, INT64_MAX, &offset, &e) ||
-        !http_int_param(q, "limit", 100, 1, 1000, &limit, &e)) {
-        http_reply_error(q, &e);
-        return;
-    }
-    inspect(q, NULL, offset, limit);
+    inspect(q, NULL, http_int(q, "offset"), http_int(q, "limit"));
 }
 
-void api_table(request *q)
+void api_get_table(request *q)
 {
     inspect(q, q->params[0], 0, 0);
 }

@@ -2,7 +2,6 @@
 #include "daemon/api/api.h"
 #include "daemon/encode.h"
 #include "daemon/params.h"
-#include "json/read.h"
 
 #include <string.h>
 
@@ -47,25 +46,9 @@ static void done(run *r)
     run_free(r);
 }
 
-/* The body may be absent or an empty object. */
-static bool check_empty(request *q)
-{
-    error e;
-    if (!q->body.len)
-        return true;
-    json_t *root = json_read_text(http_body(q), &e);
-    bool ok = root && json_read_object(root, NULL, 0, &e);
-    json_decref(root);
-    if (!ok)
-        http_reply_error(q, &e);
-    return ok;
-}
-
 static void start(request *q, job_kind kind)
 {
     error e;
-    if (!check_empty(q))
-        return;
     run *r = run_new(q->c, &encode_none, kind);
     r->on_done = done;
     if (kind != JOB_TX_BEGIN &&
@@ -77,17 +60,17 @@ static void start(request *q, job_kind kind)
     run_submit(r);
 }
 
-void api_tx_begin(request *q)
+void api_begin_transaction(request *q)
 {
     start(q, JOB_TX_BEGIN);
 }
 
-void api_tx_commit(request *q)
+void api_commit_transaction(request *q)
 {
     start(q, JOB_TX_COMMIT);
 }
 
-void api_tx_rollback(request *q)
+void api_rollback_transaction(request *q)
 {
     start(q, JOB_TX_ROLLBACK);
 }

@@ -3,7 +3,7 @@
 #include "daemon/ws_status.h"
 
 /* GET /ws without an upgrade. */
-void api_ws_upgrade_required(request *q)
+void api_upgrade_required(request *q)
 {
     error e;
     error_set(&e, ERR_UPGRADE_REQUIRED, "this is a WebSocket endpoint");
@@ -11,7 +11,7 @@ void api_ws_upgrade_required(request *q)
     http_reply_problem(q, &e, NULL);
 }
 
-void api_ws_status(request *q)
+void api_get_web_socket_status(request *q)
 {
     buf out;
     json_writer w;

@@ -1,0 +1,158 @@
+/* Makes what the daemon needs of the specification, while the project is built:
+ *
+ *   specgen OUT ROOT.yaml PART.yaml...
+ *
+ *   OUT/operations.h    declarations of the functions that answer (daemon/api/api.h)
+ *   OUT/operations.inc  tables of operations, parameters and schemas (daemon/route.c)
+ *   OUT/openapi.json    the whole document, for the daemon to serve
+ *   OUT/openapi.yaml    the same
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "openapi/gen/emit.h"
+#include "openapi/gen/tree.h"
+
+static const char *const methods[] = {"get", "put", "post", "delete", "patch", NULL};
+
+/* ---- what every operation may answer ----------------------------------------------------------
+ */
+
+static void add_responses(json_t *root, json_t *responses, const char *kind)
+{
+    const char *status;
+    json_t *one;
+    json_object_foreach(json_object_get(json_object_get(root, "x-rustydb-responses"), kind), status,
+                        one)
+    {
+        if (!json_object_get(responses, status))
+            json_object_set(responses, status, one);
+    }
+}
+
+static bool is_open(const json_t *operation)
+{
+    const json_t *security = json_object_get(operation, "security");
+    return security && json_array_size(security) == 0;
+}
+
+/* In the order of their numbers, and `default` last. */
+static json_t *sorted(json_t *responses)
+{
+    json_t *to = json_object(), *one;
+    char status[8];
+    const char *key;
+    for (int i = 100; i < 600; i++) {
+        snprintf(status, sizeof status, "%d", i);
+        one = json_object_get(responses, status);
+        if (one)
+            json_object_set(to, status, one);
+    }
+    json_object_foreach(responses, key, one) json_object_set(to, key, one);
+    return to;
+}
+
+static void complete(json_t *root, const char *path, const char *method, json_t *operation)
+{
+    json_t *responses = json_object_get(operation, "responses");
+    if (!responses)
+        die("%s %s has no responses", method, path);
+    add_responses(root, responses, "all");
+    if (!is_open(operation))
+        add_responses(root, responses, "secured");
+    if (strchr(path, '{'))
+        add_responses(root, responses, "path");
+    if (json_object_get(operation, "requestBody"))
+        add_responses(root, responses, "body");
+    json_object_set_new(operation, "responses", sorted(responses));
+}
+
+static void check_unique(json_t *seen, const json_t *operation, const char *path)
+{
+    const char *id = json_string_value(json_object_get(operation, "operationId"));
+    if (!id)
+        die("%s: an operation has no operationId", path);
+    if (json_object_get(seen, id))
+        die("%s: there is another operation %s", path, id);
+    json_object_set_new(seen, id, json_true());
+}
+
+static void complete_all(json_t *root)
+{
+    const char *path;
+    json_t *item, *operation, *seen = json_object();
+    json_object_foreach(json_object_get(root, "paths"), path, item)
+    {
+        for (int i = 0; methods[i]; i++) {
+            if (!(operation = json_object_get(item, methods[i])))
+                continue;
+            check_unique(seen, operation, path);
+            complete(root, path, methods[i], operation);
+        }
+    }
+    json_decref(seen);
+    json_object_del(root, "x-rustydb-responses");
+}
+
+/* What is for the daemon alone is not served. */
+static void strip(json_t *value)
+{
+    const char *key;
+    size_t i;
+    json_t *below;
+    json_object_del(value, "x-rustydb");
+    json_object_foreach(value, key, below) strip(below);
+    json_array_foreach(value, i, below) strip(below);
+}
+
+/* ---- files ------------------------------------------------------------------------------------
+ */
+
+static const char *in_folder(const char *folder, const char *name)
+{
+    static char path[4096];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+static FILE *create(const char *folder, const char *name)
+{
+    FILE *f = fopen(in_folder(folder, name), "w");
+    if (!f)
+        die("cannot write %s: %s", in_folder(folder, name), strerror(errno));
+    fputs("/* Made from openapi/ by specgen. */\n", f);
+    return f;
+}
+
+static void done(FILE *f)
+{
+    if (fclose(f) != 0)
+        die("cannot write: %s", strerror(errno));
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 3) {
+        fputs("usage: specgen OUT ROOT.yaml PART.yaml...\n", stderr);
+        return 2;
+    }
+    json_t *root = tree_read(argv[2]);
+    for (int i = 3; i < argc; i++) {
+        json_t *part = tree_read(argv[i]);
+        tree_merge(root, part, argv[i]);
+        json_decref(part);
+    }
+    complete_all(root);
+    FILE *tables = create(argv[1], "operations.inc"), *handlers = create(argv[1], "operations.h");
+    emit_tables(root, tables, handlers);
+    done(tables);
+    done(handlers);
+    strip(root);
+    if (json_dump_file(root, in_folder(argv[1], "openapi.json"), JSON_COMPACT) != 0)
+        die("cannot write openapi.json");
+    tree_write_yaml(root, in_folder(argv[1], "openapi.yaml"));
+    json_decref(root);
+    return 0;
+}
