@@ -534,6 +534,9 @@ static const char *reason_of(int status)
         {201, "Created"},
         {202, "Accepted"},
         {204, "No Content"},
+        {302, "Found"},
+        {304, "Not Modified"},
+        {308, "Permanent Redirect"},
         {400, "Bad Request"},
         {401, "Unauthorized"},
         {403, "Forbidden"},
@@ -544,8 +547,10 @@ static const char *reason_of(int status)
         {409, "Conflict"},
         {410, "Gone"},
         {411, "Length Required"},
+        {412, "Precondition Failed"},
         {413, "Content Too Large"},
         {415, "Unsupported Media Type"},
+        {422, "Unprocessable Content"},
         {426, "Upgrade Required"},
         {429, "Too Many Requests"},
         {499, "Cancelled"},
@@ -584,15 +589,16 @@ static void put_head(request *q, buf *out, int status, const char *type, const c
     if (type)
         buf_addf(out, "Content-Type: %s\r\n", type);
     if (length >= 0) {
-        if (status != 204)
+        if (status != 204 && status != 304)
             buf_addf(out, "Content-Length: %lld\r\n", (long long)length);
     } else if (!q->http10) {
         buf_adds(out, "Transfer-Encoding: chunked\r\n");
     } else {
         q->keep_alive = false;
     }
-    buf_addf(out, "X-Request-Id: %s\r\nCache-Control: no-store\r\n%s", q->request_id,
-             headers ? headers : "");
+    bool cached = headers && strstr(headers, "Cache-Control:");
+    buf_addf(out, "X-Request-Id: %s\r\n%s%s", q->request_id,
+             cached ? "" : "Cache-Control: no-store\r\n", headers ? headers : "");
     if (q->c->r->stopping)
         q->keep_alive = false;
     if (!q->keep_alive)

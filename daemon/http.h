@@ -91,7 +91,8 @@ typedef struct request {
 
 /* Answers with a JSON document (n bytes, copied). */
 void http_reply(request *q, int status, const char *json, size_t n);
-/* The same with extra header lines, each ending in CRLF, and any content type. */
+/* The same with extra header lines, each ending in CRLF, and any content type. Unless they say so
+ * themselves (Cache-Control), nobody may keep the answer. */
 void http_reply_with(request *q, int status, const char *content_type, const char *headers,
                      const char *body, size_t n);
 /* The same for an object that is written piece by piece: begin, write the members, end. The buf is
