@@ -24,8 +24,7 @@ typedef struct query_watch {
     atomic_bool announced; /* something was told: its end is, too */
 } query_watch;
 
-/* What clients call statements; NULL for what is none. */
-static const char *kind_of(const job *j)
+const char *query_kind(const job *j)
 {
     switch (j->kind) {
     case JOB_QUERY:
@@ -49,7 +48,7 @@ static const char *kind_of(const job *j)
 void query_submitted(run *r)
 {
     const conn *c = r->c;
-    if (!own_topic_wanted(r->home->d, OWN_QUERIES) || !kind_of(&r->job))
+    if (!own_topic_wanted(r->home->d, OWN_QUERIES) || !query_kind(&r->job))
         return;
     query_watch *w = xalloc(sizeof *w);
     const principal *who = c->ws ? &c->ws->who : c->req ? &c->req->who : NULL;
@@ -68,7 +67,7 @@ void query_watch_free(query_watch *w)
 /* ---- writing -----------------------------------------------------------------------------------
  */
 
-static void put_sql(json_writer *w, const job *j)
+void query_put_sql(json_writer *w, const job *j)
 {
     if (!j->n_stmts)
         return;
@@ -99,7 +98,7 @@ static void begin(json_writer *w, buf *out, const run *r, const char *event)
     jw_key(w, "query_id");
     jw_str(w, r->job.id);
     jw_key(w, "kind");
-    jw_str(w, kind_of(&r->job));
+    jw_str(w, query_kind(&r->job));
     jw_key(w, "user");
     jw_str(w, q->user);
     jw_key(w, "connection_id");
@@ -110,7 +109,7 @@ static void begin(json_writer *w, buf *out, const run *r, const char *event)
         jw_key(w, "transaction");
         jw_str(w, r->job.tx);
     }
-    put_sql(w, &r->job);
+    query_put_sql(w, &r->job);
 }
 
 /* ---- moments -----------------------------------------------------------------------------------

@@ -18,6 +18,12 @@ void query_still_runs(run *r, int64_t now_us);
 void query_started(run *r);
 void query_ended(run *r, const error *e);
 
+/* What clients call a job's statements: "query", "batch"; NULL for what is none. Any thread. */
+const char *query_kind(const job *j);
+/* Writes its SQL as the members `sql`, cut to what people read, with `sql_bytes` where it was, and
+ * `statements` where there are several. Nothing where there is none. Any thread. */
+void query_put_sql(json_writer *w, const job *j);
+
 void query_watch_free(struct query_watch *w); /* NULL is fine */
 
 #endif

@@ -76,6 +76,7 @@ typedef struct reactor {
     list dirty;         /* conns with something to write, by conn.dirty_link */
     list dirty_streams; /* hub streams with new frames */
     uint64_t appended;  /* times that frames were added to a stream */
+    uint64_t runs;      /* submitted so far, for run.number */
     bool stopping;      /* no new connections or requests; leaves when all reactors are empty */
     bool empty;         /* while stopping: the last conn is gone */
     int64_t stop_deadline_us;

@@ -289,6 +289,7 @@ void run_submit(run *r)
 {
     list_append(&r->c->runs, &r->conn_link);
     r->c->n_runs++;
+    r->number = ++r->home->runs * MAX_REACTORS + (uint64_t)r->home->index;
     query_submitted(r);
     engine_submit(r->home->d->engine, &r->job);
 }

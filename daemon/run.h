@@ -52,6 +52,7 @@ typedef struct run {
     reactor *home;
     conn *c; /* NULL: of no connection */
     list conn_link;
+    uint64_t number; /* no other run of this daemon has it; later ones of a reactor have higher */
     const run_encoder *encoder;
 
     /* the sink's, engine threads */

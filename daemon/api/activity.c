@@ -1,0 +1,246 @@
+/* GET /monitoring/queries, GET and DELETE /monitoring/queries/{id}: what connections have run at
+ * the moment. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "daemon/api/api.h"
+#include "daemon/conn_describe.h"
+#include "daemon/listing.h"
+#include "daemon/query_events.h"
+#include "daemon/survey.h"
+#include "daemon/ws.h"
+
+/* ---- one of them -------------------------------------------------------------------------------
+ */
+
+static bool is_running(const run *r)
+{
+    return atomic_load(&r->started_us) != 0;
+}
+
+static const principal *asker_of(const run *r)
+{
+    const conn *c = r->c;
+    return c->ws ? &c->ws->who : c->req ? &c->req->who : NULL;
+}
+
+static void put_str(json_writer *w, const char *key, const char *text)
+{
+    jw_key(w, key);
+    jw_str(w, text);
+}
+
+static void put_sql_or_null(json_writer *w, const job *j)
+{
+    if (j->n_stmts)
+        query_put_sql(w, j);
+    else
+        put_str(w, "sql", NULL);
+}
+
+/* The engine writes the id of a transaction that begins while we look: those are left out. */
+static const char *transaction_of(const job *j)
+{
+    return j->kind != JOB_TX_BEGIN && j->tx[0] ? j->tx : NULL;
+}
+
+static void describe_run(const run *r, json_writer *w)
+{
+    const server *d = r->home->d;
+    const conn *c = r->c;
+    const principal *who = asker_of(r);
+    const char *kind = query_kind(&r->job);
+    char connection[24];
+    snprintf(connection, sizeof connection, "c%llu", (unsigned long long)c->serial);
+    jw_begin_object(w);
+    put_str(w, "id", r->job.id);
+    put_str(w, "kind", kind ? kind : "inspect");
+    put_str(w, "state", is_running(r) ? "running" : "waiting");
+    put_sql_or_null(w, &r->job);
+    put_str(w, "user", who && who->kind != PRINCIPAL_NONE ? who->name : NULL);
+    put_str(w, "connection_id", connection);
+    put_str(w, "protocol", c->ws ? ws_protocol_called(c->ws->protocol) : "http");
+    put_str(w, "transaction_id", transaction_of(&r->job));
+    describe_moment(w, d, "submitted_at", r->job.submitted_us);
+    describe_moment(w, d, "started_at", atomic_load(&r->started_us));
+    jw_key(w, "elapsed_ms");
+    jw_real(w, (double)(clock_mono_us() - r->job.submitted_us) / 1000.0);
+    jw_key(w, "rows");
+    jw_int(w, atomic_load_explicit(&r->rows, memory_order_relaxed));
+    jw_end_object(w);
+}
+
+/* ---- a page of them ----------------------------------------------------------------------------
+ */
+
+typedef struct run_filter {
+    bool has_state, running;
+    int64_t min_us;
+    char user[64]; /* empty: any */
+} run_filter;
+
+static bool matches(const run *r, const run_filter *f, int64_t now)
+{
+    const principal *who = asker_of(r);
+    return (!f->has_state || is_running(r) == f->running) &&
+           now - r->job.submitted_us >= f->min_us &&
+           (!f->user[0] || (who && strcmp(who->name, f->user) == 0));
+}
+
+/* Calls `each` for every run of a reactor's connections. */
+static void walk(reactor *r, void (*each)(run *of, void *arg), void *arg)
+{
+    list_each(it, &r->conns)
+    {
+        conn *c = list_entry(it, conn, link);
+        list_each(at, &c->runs) each(list_entry(at, run, conn_link), arg);
+    }
+}
+
+typedef struct gathering {
+    const run_filter *filter;
+    int64_t now;
+    const uint64_t *wanted;
+    size_t n;
+    buf *to;
+} gathering;
+
+static void add_number(run *r, void *arg)
+{
+    const gathering *g = arg;
+    if (matches(r, g->filter, g->now))
+        buf_add(g->to, &r->number, sizeof r->number);
+}
+
+static void collect(reactor *r, const void *filter, buf *numbers)
+{
+    gathering g = {.filter = filter, .now = clock_mono_us(), .to = numbers};
+    walk(r, add_number, &g);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return x < y ? -1 : x > y;
+}
+
+static int by_number_of(const void *a, const void *b)
+{
+    const run *x = *(const run *const *)a, *y = *(const run *const *)b;
+    return by_number(&x->number, &y->number);
+}
+
+static void add_wanted(run *r, void *arg)
+{
+    const gathering *g = arg;
+    if (bsearch(&r->number, g->wanted, g->n, sizeof *g->wanted, by_number))
+        buf_add(g->to, &r, sizeof(run *));
+}
+
+static void describe(reactor *r, const uint64_t *wanted, size_t n, listing_rows *to)
+{
+    buf found = BUF_INIT;
+    json_writer w;
+    gathering g = {.wanted = wanted, .n = n, .to = &found};
+    walk(r, add_wanted, &g);
+    run **runs = (run **)(void *)found.data;
+    size_t count = found.len / sizeof(run *);
+    if (count > 1)
+        qsort(runs, count, sizeof(run *), by_number_of);
+    for (size_t i = 0; i < count; i++) {
+        listing_begin(to, &w);
+        describe_run(runs[i], &w);
+        listing_end(to, runs[i]->number);
+    }
+    to->text.failed = to->text.failed || found.failed;
+    buf_free(&found);
+}
+
+static const listing_kind queries_kind = {"queries", "query", collect, describe};
+
+void api_list_active_queries(request *q)
+{
+    const char *state = http_param(q, "state"), *user = http_param(q, "user");
+    run_filter *f = xalloc(sizeof *f);
+    f->has_state = state != NULL;
+    f->running = state && strcmp(state, "running") == 0;
+    f->min_us = http_int(q, "min_ms") * 1000;
+    snprintf(f->user, sizeof f->user, "%s", user ? user : "");
+    listing_reply(q, &queries_kind, f, http_int(q, "offset"), http_int(q, "limit"));
+}
+
+/* ---- one by its id -----------------------------------------------------------------------------
+ */
+
+static void not_found(request *q, const char *id)
+{
+    error e;
+    error_set(&e, ERR_NOT_FOUND, "no query with the id '%.64s' runs or waits", id);
+    http_reply_error(q, &e);
+}
+
+typedef struct search {
+    const char *id;
+    buf text; /* its description; empty: not here */
+} search;
+
+static void describe_if_named(run *r, void *arg)
+{
+    search *s = arg;
+    json_writer w;
+    if (s->text.len || strcmp(r->job.id, s->id) != 0)
+        return;
+    jw_init(&w, &s->text);
+    describe_run(r, &w);
+}
+
+static void search_here(survey *s, reactor *r, void *part)
+{
+    search *here = part;
+    here->id = s->arg;
+    walk(r, describe_if_named, here);
+}
+
+static void search_done(survey *s, conn *asker)
+{
+    request *q = asker->state == CONN_DEAD ? NULL : asker->req;
+    const buf *found = NULL;
+    for (int i = 0; i < s->n_parts && !found; i++) {
+        const search *there = survey_part(s, i);
+        found = there->text.len ? &there->text : NULL;
+    }
+    if (q && found && !found->failed)
+        http_reply(q, 200, found->data, found->len);
+    else if (q)
+        not_found(q, s->arg);
+    for (int i = 0; i < s->n_parts; i++)
+        buf_free(&((search *)survey_part(s, i))->text);
+    mem_free(s->arg);
+}
+
+static const survey_kind searches = {sizeof(search), search_here, search_done};
+
+void api_get_active_query(request *q)
+{
+    survey_start(q->c, &searches, xstrdup(q->params[0]));
+}
+
+void api_cancel_active_query(request *q)
+{
+    buf out;
+    json_writer w;
+    if (!engine_cancel_id(q->c->r->d->engine, q->params[0], ERR_CANCELLED)) {
+        not_found(q, q->params[0]);
+        return;
+    }
+    http_begin_json(&w, &out);
+    put_str(&w, "id", q->params[0]);
+    jw_key(&w, "cancelled");
+    jw_bool(&w, true);
+    http_end_json(q, 200, &w);
+}

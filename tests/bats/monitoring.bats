@@ -1,0 +1,86 @@
+#!/usr/bin/env bats
+# What the daemon tells of what it is doing: active statements, sessions, statistics, sizes, health.
+# shellcheck disable=SC2154,SC2016,SC2030,SC2031 # set by api; every test is a subshell
+
+load helper
+
+holds() { # FILTER: the last answer's body satisfies it
+  jq -e "$1" <<<"$body" >/dev/null || {
+    printf 'status %s does not satisfy %s: %s\n' "$status_code" "$1" "$body" >&2
+    return 1
+  }
+}
+query() { api POST /query "$(jq -cn --arg sql "$1" '{sql: $sql}')"; }
+
+# Gives numbers without end; the text makes it known in lists.
+endless() { echo "WITH RECURSIVE $1(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM $1) SELECT count(*) FROM $1"; }
+
+# start_query ID SQL: runs it in the background; its answer goes to $T/ID.answer.
+start_query() {
+  jq -cn --arg id "$1" --arg sql "$2" '{id: $id, sql: $sql}' >"$T/$1.request"
+  background curl -sS --max-time $((60 * SLOW)) -H "Authorization: Bearer $TOKEN" \
+    -H 'Content-Type: application/json' --data-binary "@$T/$1.request" -o "$T/$1.answer" \
+    "$RUSTYDB_URL/api/v1/query"
+}
+runs() { api GET "/monitoring/queries/$1" && [ "$status_code" = 200 ] && holds '.state == "running"'; } 2>/dev/null
+absent() { api GET "/monitoring/queries/$1" && [ "$status_code" = 404 ]; }
+
+# ---- active queries ---------------------------------------------------------------------------------
+
+@test "a statement that runs is listed with who runs it, and cancelled by its id" {
+  start_daemon
+  api GET /monitoring/queries
+  [ "$status_code" = 200 ]
+  holds '. == {total: 0, offset: 0, limit: 100, queries: []}'
+  start_query q-one "$(endless alpha)"
+  wait_until runs q-one
+  holds '.id == "q-one" and .kind == "query" and (.sql | contains("alpha")) and .user == "root"
+    and .protocol == "http" and (.connection_id | test("^c[0-9]+$")) and .transaction_id == null
+    and .elapsed_ms > 0 and .rows == 0 and (.submitted_at | test("Z$")) and (.started_at | test("Z$"))'
+  api GET /monitoring/queries
+  holds '.total == 1 and .queries[0].id == "q-one"'
+  api DELETE /monitoring/queries/q-one
+  [ "$status_code" = 200 ]
+  holds '. == {id: "q-one", cancelled: true}'
+  wait_until absent q-one
+  expect_problem 404 NOT_FOUND
+  wait_until test -s "$T/q-one.answer"
+  [ "$(jq -r .code "$T/q-one.answer")" = CANCELLED ]
+  api DELETE /monitoring/queries/q-one
+  expect_problem 404 NOT_FOUND
+}
+
+@test "active queries come in pages, by state, user and age, from all reactors" {
+  start_daemon --reactors 2 --readers 2
+  local i
+  for i in 1 2 3 4; do start_query "q-$i" "$(endless "c$i")"; done
+  four_there() { api GET '/monitoring/queries' && holds '.total == 4'; }
+  wait_until four_there
+  wait_until api_says '/monitoring/queries?state=running' '.total == 2 and all(.queries[]; .state == "running")'
+  api GET '/monitoring/queries?state=waiting'
+  holds '.total == 2 and all(.queries[]; .started_at == null)'
+  api GET '/monitoring/queries?limit=3&offset=2'
+  holds '.total == 4 and .limit == 3 and .offset == 2 and (.queries | length) == 2'
+  api GET '/monitoring/queries?user=nobody'
+  holds '.total == 0'
+  api GET '/monitoring/queries?user=root'
+  holds '.total == 4'
+  api GET '/monitoring/queries?min_ms=3600000'
+  holds '.total == 0'
+  api GET '/monitoring/queries?state=asleep'
+  expect_problem 400 INVALID_MESSAGE
+  for i in 1 2 3 4; do
+    api DELETE "/monitoring/queries/q-$i"
+    [ "$status_code" = 200 ]
+  done
+  wait_until api_says /monitoring/queries '.total == 0'
+}
+api_says() { api GET "$1" && holds "$2" 2>/dev/null; }
+
+@test "long SQL is cut in the list, and its length told" {
+  start_daemon
+  start_query long "$(endless beta) -- $(printf 'x%.0s' {1..3000})"
+  wait_until runs long
+  holds '(.sql | length) == 1000 and .sql_bytes > 3000'
+  api DELETE /monitoring/queries/long
+}
