@@ -100,6 +100,8 @@ typedef enum job_kind {
     JOB_TX_ROLLBACK, /* end(0) tells the lsn */
     JOB_INSERT_ROWS, /* rows of an import: see job_rows */
     JOB_INSPECT,     /* tables as JSON into `text`: see engine_inspect_job */
+    JOB_EXPLAIN,     /* the plan of one statement as JSON into `text`; it is not run */
+    JOB_VALIDATE,    /* what one statement is, and reads and writes, likewise; it is not run */
     JOB_CHECKPOINT,  /* truncate the WAL, prune the log */
     JOB_SLOTS,       /* keeps and drops slots: see slot_change */
 } job_kind;
@@ -159,7 +161,8 @@ struct job {
     job_rows rows;              /* JOB_INSERT_ROWS */
     const char *table;          /* JOB_INSPECT: NULL lists all tables */
     int64_t offset, limit;      /* JOB_INSPECT of the list: which page of it; limit 0: no limit */
-    buf text;                   /* JOB_INSPECT: the answer, valid at done */
+    buf text;                   /* JOB_INSPECT, JOB_EXPLAIN, JOB_VALIDATE: the answer, valid at
+                                   done; the maker sets its limit and frees it */
     int n_slots;                /* JOB_SLOTS */
     const slot_change *slots;   /* JOB_SLOTS: all of them or none */
     char id[ENGINE_ID_MAX + 1]; /* cancel by this; empty: the engine chooses */

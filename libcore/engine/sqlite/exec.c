@@ -258,22 +258,13 @@ bool exec_atomic(store *g, job *j, int *index, error *e)
 /* ---- alone ------------------------------------------------------------------------------------
  */
 
-static bool refuse_into(const char *sql, error *e)
-{
-    if (!sql_starts_with(sql, "VACUUM") || !sql_has_word(sql, "INTO"))
-        return true;
-    error_clear(e);
-    error_set(e, ERR_PERMISSION_DENIED, "VACUUM INTO is not allowed");
-    return error_hint(e, "Plain VACUUM compacts the database in place.");
-}
-
 bool exec_alone(store *g, job *j, int index, engine_summary *sum, error *e)
 {
     writer *w = &g->writer;
     const engine_stmt *q = &j->stmts[index];
     int64_t began = clock_mono_us();
     *sum = (engine_summary){0};
-    if (!refuse_into(q->sql, e))
+    if (!sql_check_vacuum(q->sql, e))
         return false;
     if (j->readonly) {
         error_clear(e);

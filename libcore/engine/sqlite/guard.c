@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "engine/sqlite/analyze.h"
 #include "engine/sqlite/reads.h"
 #include "engine/sqlite/sqltext.h"
 
@@ -185,7 +186,6 @@ static int authorize(void *arg, int action, const char *a, const char *b, const 
                      const char *trigger)
 {
     guard *g = arg;
-    (void)trigger;
     if (!g->client)
         return SQLITE_OK;
     if (g->vacuum && (action != SQLITE_ATTACH || !a || !*a))
@@ -216,6 +216,8 @@ static int authorize(void *arg, int action, const char *a, const char *b, const 
     if (sql_is_internal_name(a))
         return refuse_internal(g, a);
     if (action == SQLITE_READ && g->reads && !reads_note(g->reads, a))
+        return SQLITE_DENY;
+    if (g->touches && !touches_note(g->touches, action, a, trigger))
         return SQLITE_DENY;
     switch (action) {
     case SQLITE_READ: /* (table, column) */

@@ -17,9 +17,11 @@ typedef enum ddl_kind { DDL_NONE, DDL_CREATE, DDL_ALTER, DDL_DROP } ddl_kind;
 typedef enum control_kind { CONTROL_NONE, CONTROL_SAVEPOINT, CONTROL_ROLLBACK_TO } control_kind;
 
 struct reads;
+struct touches;
 
 typedef struct guard {
-    struct reads *reads; /* where to note what a client's statement reads; NULL: nowhere */
+    struct reads *reads;     /* where to note what a client's statement reads; NULL: nowhere */
+    struct touches *touches; /* where to note all tables that it reads and writes; NULL: nowhere */
     bool client; /* SQL of a client is being prepared or run; otherwise everything is allowed */
     bool in_tx;  /* inside an interactive transaction or an atomic batch */
     bool vacuum; /* VACUUM runs: it attaches a nameless file and reads everything */

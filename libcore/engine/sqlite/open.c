@@ -48,6 +48,8 @@ static bool for_reader(const job *j)
 {
     switch (j->kind) {
     case JOB_INSPECT:
+    case JOB_EXPLAIN:
+    case JOB_VALIDATE:
         return true;
     case JOB_QUERY:
         return sql_guess_route(j->stmts[0].sql) == ROUTE_READ || j->readonly || j->origin.wanted;

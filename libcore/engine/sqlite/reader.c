@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "engine/sqlite/analyze.h"
 #include "engine/sqlite/inspect.h"
 #include "engine/sqlite/reads.h"
 #include "engine/sqlite/sqltext.h"
@@ -312,12 +313,30 @@ static task_result run_statements(store *g, job *j, reader_conn *rc)
     return end_job(g, j, rc, 0, NULL);
 }
 
-static task_result run_inspect(store *g, job *j, reader_conn *rc)
+/* The kinds whose answer is a text. */
+static bool tell(job *j, dbconn *c, error *e)
+{
+    switch (j->kind) {
+    case JOB_EXPLAIN:
+        return analyze_explain(c, &j->stmts[0], &j->text, e);
+    case JOB_VALIDATE:
+        return analyze_validate(c, j->stmts[0].sql, &j->text, e);
+    default:
+        return sqlite_inspect(c->db, j->table, j->offset, j->limit, &j->text, e);
+    }
+}
+
+static bool is_told(const job *j)
+{
+    return j->kind == JOB_INSPECT || j->kind == JOB_EXPLAIN || j->kind == JOB_VALIDATE;
+}
+
+static task_result run_told(store *g, job *j, reader_conn *rc)
 {
     error e;
     error_clear(&e);
     begin_once(j, rc);
-    bool ok = sqlite_inspect(rc->c.db, j->table, j->offset, j->limit, &j->text, &e);
+    bool ok = tell(j, &rc->c, &e);
     if (!ok && atomic_load(&j->cancel) != ERR_NONE)
         stop_error(j, (error_code)atomic_load(&j->cancel), &e);
     atomic_fetch_add_explicit(ok ? &g->n_reads : &g->n_errors, 1, memory_order_relaxed);
@@ -352,7 +371,7 @@ task_result reader_run(task *t)
         atomic_fetch_add_explicit(&g->n_errors, 1, memory_order_relaxed);
         return end_job(g, j, rc, j->kind == JOB_ATOMIC ? j->at : 0, &e);
     }
-    return j->kind == JOB_INSPECT ? run_inspect(g, j, rc) : run_statements(g, j, rc);
+    return is_told(j) ? run_told(g, j, rc) : run_statements(g, j, rc);
 }
 
 task_result reader_reject(task *t)

@@ -196,9 +196,7 @@ static bool look(dbconn *c, statement *s, const char *sql, error *e)
     return find_key(c, r, s->stmt, e);
 }
 
-/* The first use of a table-valued function declares it, which looks to the authorizer like reading
- * the schema: so it is not to happen while a client's statement is prepared. */
-static bool declare_functions(dbconn *c, error *e)
+bool reads_declare_functions(dbconn *c, error *e)
 {
     c->functions_known =
         c->functions_known || dbconn_exec(c, "SELECT 1 FROM json_each('[]'), json_tree('[]')", e);
@@ -212,7 +210,7 @@ statement *reads_prepare(dbconn *c, const char *sql, int64_t version, error *e)
         return dbconn_prepare(c, sql, false, e);
     if (s)
         dbconn_forget(c, s);
-    if (!declare_functions(c, e))
+    if (!reads_declare_functions(c, e))
         return NULL;
     reads *r = mem_zalloc(sizeof *r);
     if (!r) {

@@ -19,6 +19,10 @@ typedef struct reads {
 bool reads_note(reads *r, const char *table);
 void reads_free(reads *r); /* NULL is fine */
 
+/* The first use of a table-valued function declares it, which looks to the authorizer like reading
+ * the schema: done here, it does not happen while a client's statement is looked at. */
+bool reads_declare_functions(dbconn *c, error *e);
+
 /* Prepares a client's SELECT like dbconn_prepare, with s->reads known. Inside a transaction whose
  * schema has this version. INVALID_MESSAGE for what is no SELECT or reads what is not in the change
  * log, READ_ONLY for what writes. */

@@ -88,6 +88,15 @@ sql_route sql_guess_route(const char *sql)
     return same_word(s, end, "VACUUM") ? ROUTE_ALONE : ROUTE_WRITE;
 }
 
+bool sql_check_vacuum(const char *sql, error *e)
+{
+    if (!sql_starts_with(sql, "VACUUM") || !sql_has_word(sql, "INTO"))
+        return true;
+    error_clear(e);
+    error_set(e, ERR_PERMISSION_DENIED, "VACUUM INTO is not allowed");
+    return error_hint(e, "Plain VACUUM compacts the database in place.");
+}
+
 bool sql_is_internal_name(const char *name)
 {
     return name && strncasecmp(name, "_rustydb", 8) == 0;

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/error.h"
+
 typedef enum sql_route {
     ROUTE_READ,  /* looks like a statement that only reads */
     ROUTE_WRITE, /* goes into a group of the writer */
@@ -22,6 +24,9 @@ bool sql_has_word(const char *sql, const char *word);
 
 /* Whether the statement starts with this word (upper case), after blanks and comments. */
 bool sql_starts_with(const char *sql, const char *word);
+
+/* Refuses VACUUM INTO, which would write another file. */
+bool sql_check_vacuum(const char *sql, error *e);
 
 /* Internal tables, and names reserved for them, start so. */
 bool sql_is_internal_name(const char *name);
