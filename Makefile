@@ -31,7 +31,7 @@ BUILD_PACKAGES := gcc libc6-dev make pkg-config libwebsockets-dev libwebsockets-
 	libcurl4-openssl-dev libjansson-dev libssl-dev libreadline-dev libsqlite3-dev libinih-dev \
 	zlib1g-dev libyaml-dev
 CHECK_PACKAGES := $(BUILD_PACKAGES) bats parallel libcmocka-dev valgrind clang libclang-rt-dev clang-format-19 \
-	cppcheck shellcheck iso-codes jq curl openssl sqlite3 procps python3 python3-websockets util-linux mandoc
+	cppcheck shellcheck iso-codes jq curl openssl sqlite3 procps python3 python3-websockets python3-jsonschema python3-yaml util-linux mandoc
 PKGS := libwebsockets libuv libcurl jansson libcrypto libssl readline sqlite3 inih zlib
 
 # As many jobs as there are processors, unless the caller says otherwise.
@@ -76,7 +76,7 @@ ALL_C := $(LIB_SRC) $(CMD_SRC) $(UNIT_SRC) $(UNIT_LIB) $(FUZZ_SRC) $(SPECGEN_SRC
 ALL_H := $(sort $(wildcard libcore/*/*.h libcore/*/*/*.h daemon/*.h daemon/*/*.h cli/*.h cli/*/*.h \
 	cmd/*.h openapi/gen/*.h tests/unit/*.h tests/fuzz/*.h))
 
-LIB_OBJ := $(LIB_SRC:%.c=$B/obj/%.o)
+LIB_OBJ := $(LIB_SRC:%.c=$B/obj/%.o) $B/obj/build/gen/assets.o
 CMD_OBJ := $(CMD_SRC:%.c=$B/obj/%.o)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$B/unit/%)
 UNIT_LIB_OBJ := $(UNIT_LIB:%.c=$B/obj/%.o)
@@ -117,7 +117,7 @@ $B/unit/%: $B/obj/tests/unit/%.o $(UNIT_LIB_OBJ) $B/librustydb.a
 # specgen runs here and now, so it is built without sanitizers, once for all kinds of builds.
 SPEC := openapi/openapi.yaml $(sort $(wildcard openapi/tags/*.yaml))
 
-build/gen/specgen: $(SPECGEN_SRC) $(wildcard openapi/gen/*.h) Makefile | $B/packages.mk
+build/gen/specgen: $(SPECGEN_SRC) $(wildcard openapi/gen/*.h) libcore/base/errors.def Makefile | $B/packages.mk
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$Q$(CC) $(CSTD) -O1 -g $(WARN) -D_GNU_SOURCE -I. $$(pkg-config --cflags jansson yaml-0.1) -o $@ \
@@ -125,8 +125,38 @@ build/gen/specgen: $(SPECGEN_SRC) $(wildcard openapi/gen/*.h) Makefile | $B/pack
 
 build/gen/operations.inc: build/gen/specgen $(SPEC)
 	$(call say,SPEC)
-	$Qbuild/gen/specgen build/gen $(SPEC)
+	$Qbuild/gen/specgen build/gen $(VERSION) $(SPEC)
 build/gen/operations.h build/gen/openapi.json build/gen/openapi.yaml: build/gen/operations.inc ;
+
+# ---- pages ----------------------------------------------------------------------------------------
+# Swagger UI comes from npm, as package-lock.json says. Without npm there is a page that says so.
+UI := build/gen/ui
+UI_FROM_NPM := swagger-ui.css:text/css swagger-ui-bundle.js:text/javascript \
+	swagger-ui-bundle.js.LICENSE.txt:text/plain LICENSE:text/plain NOTICE:text/plain
+UI_OWN := rustydb.css:text/css rustydb.js:text/javascript favicon.svg:image/svg+xml
+
+$(UI)/done: openapi/ui/package.json openapi/ui/package-lock.json openapi/ui/.npmrc
+	@rm -rf $(@D); mkdir -p $(@D); cp $^ $(@D)
+	$(call say,NPM)
+	$Qif ! command -v npm >/dev/null; then \
+	  echo 'There is no npm: the daemon is built without Swagger UI.' >&2; \
+	elif ! (cd $(@D) && npm ci --loglevel=error >npm.log 2>&1); then \
+	  rm -rf $(@D)/node_modules; \
+	  echo 'npm could not fetch Swagger UI (see $(@D)/npm.log): the daemon is built without it.' >&2; fi
+	@touch $@
+
+build/gen/assets.c: openapi/gen/embed $(UI)/done $(wildcard openapi/ui/*) build/gen/operations.inc
+	$(call say,EMBED)
+	$Qset -- --plain /api-docs/openapi.json application/json build/gen/openapi.json \
+	    --plain /api-docs/openapi.yaml application/yaml build/gen/openapi.yaml; \
+	for f in $(UI_OWN); do set -- "$$@" --gzip $${f%%:*} $${f#*:} openapi/ui/$${f%%:*}; done; \
+	page=missing; \
+	if [ -d $(UI)/node_modules ]; then page=index; \
+	  for f in $(UI_FROM_NPM); do \
+	    set -- "$$@" --gzip $${f%%:*} $${f#*:} $(UI)/node_modules/swagger-ui-dist/$${f%%:*}; done; fi; \
+	openapi/gen/embed $@ "$$@" --plain index.html text/html openapi/ui/$$page.html
+
+$B/obj/build/gen/assets.o: build/gen/assets.c
 
 # What is made must be there before the first object is.
 $(LIB_OBJ) $(CMD_OBJ) $(UNIT_SRC:%.c=$B/obj/%.o) $(UNIT_LIB_OBJ) $(ALL_C:%.c=build/fuzz/obj/%.o): | build/gen/operations.inc
@@ -193,7 +223,7 @@ check-all:
 FUZZ_FLAGS := $(CSTD) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
-FUZZ_LIB_OBJ := $(LIB_SRC:%.c=build/fuzz/obj/%.o)
+FUZZ_LIB_OBJ := $(LIB_SRC:%.c=build/fuzz/obj/%.o) build/fuzz/obj/build/gen/assets.o
 
 build/fuzz/obj/%.o: %.c build/packages.mk
 	@mkdir -p $(@D)

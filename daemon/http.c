@@ -2,6 +2,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/cors.h"
+#include "daemon/pages.h"
 #include "daemon/problem.h"
 #include "daemon/route.h"
 #include "daemon/sockstat.h"
@@ -154,7 +156,9 @@ static void read_head(request *q, struct lws *wsi)
     read_header(wsi, WSI_TOKEN_CONNECTION, connection, sizeof connection);
     read_header(wsi, WSI_TOKEN_HTTP, version, sizeof version);
     read_header(wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING, encoding, sizeof encoding);
-    q->takes_gzip = accepts_gzip(encoding) && daemon_config(q->c->r->d)->gzip_min > 0;
+    read_header(wsi, WSI_TOKEN_ORIGIN, q->origin, sizeof q->origin);
+    q->accepts_gzip = accepts_gzip(encoding);
+    q->takes_gzip = q->accepts_gzip && daemon_config(q->c->r->d)->gzip_min > 0;
     q->http10 = strcmp(version, "HTTP/1.0") == 0;
     q->keep_alive = q->http10 ? strcasecmp(connection, "keep-alive") == 0
                               : strcasestr(connection, "close") == NULL;
@@ -186,6 +190,23 @@ static bool authenticate(request *q, struct lws *wsi, principal *who, error *e)
     }
     bool ok = auth_check(q->c->r->d->auth, token, strlen(token), who, e);
     explicit_bzero(text, sizeof text);
+    return ok;
+}
+
+bool http_authenticate_page(request *q, error *e)
+{
+    struct lws *wsi = q->c->wsi;
+    char text[600], pair[600];
+    if (lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_AUTHORIZATION) <= 0 ||
+        strncasecmp(text, "Basic ", 6) != 0)
+        return authenticate(q, wsi, &q->who, e);
+    int n = lws_b64_decode_string_len(text + 6, (int)strlen(text + 6), pair, sizeof pair);
+    const char *colon = n > 0 ? memchr(pair, ':', (size_t)n) : NULL;
+    bool ok =
+        colon ? auth_check(q->c->r->d->auth, colon + 1, (size_t)(pair + n - colon - 1), &q->who, e)
+              : error_set(e, ERR_AUTH_FAILED, "the Authorization header is malformed");
+    explicit_bzero(text, sizeof text);
+    explicit_bzero(pair, sizeof pair);
     return ok;
 }
 
@@ -302,7 +323,8 @@ static void refuse(request *q, const error *e, const char *allow)
 /* The options of a path are answered without credentials: browsers ask so before a request. */
 static void answer_options(request *q)
 {
-    char allow[80], headers[100];
+    char allow[80];
+    buf headers = BUF_INIT;
     error e;
     q->method = 0;
     route_find(q, allow, sizeof allow, &e);
@@ -310,8 +332,10 @@ static void answer_options(request *q)
         http_reply_error(q, &e);
         return;
     }
-    snprintf(headers, sizeof headers, "Allow: %s\r\n", allow);
-    http_reply_with(q, 204, NULL, headers, NULL, 0);
+    buf_addf(&headers, "Allow: %s\r\n", allow);
+    cors_put_preflight(&headers, q, allow);
+    http_reply_with(q, 204, NULL, buf_cstr(&headers), NULL, 0);
+    buf_free(&headers);
 }
 
 /* A connection past the limit is told so by the answer to its first request. */
@@ -354,7 +378,10 @@ static bool begin(request *q)
     if (q->method & (HTTP_POST | HTTP_PUT | HTTP_PATCH) && !expects_body(q) &&
         q->content_length != 0)
         q->keep_alive = false;
-    if (!check_room(c, &e) || !check_head(q, allow, sizeof allow, &e)) {
+    bool room = check_room(c, &e);
+    if (room && pages_answer(q))
+        return true;
+    if (!room || !check_head(q, allow, sizeof allow, &e)) {
         if (expects_body(q) && q->content_length <= DISCARD_MAX)
             q->read_body = discard_body;
         refuse(q, &e, allow);
@@ -599,6 +626,7 @@ static void put_head(request *q, buf *out, int status, const char *type, const c
     bool cached = headers && strstr(headers, "Cache-Control:");
     buf_addf(out, "X-Request-Id: %s\r\n%s%s", q->request_id,
              cached ? "" : "Cache-Control: no-store\r\n", headers ? headers : "");
+    cors_put(out, q);
     if (q->c->r->stopping)
         q->keep_alive = false;
     if (!q->keep_alive)
@@ -656,13 +684,12 @@ void http_end_json(request *q, int status, json_writer *w)
     buf_free(w->out);
 }
 
-void http_reply_problem(request *q, const error *e, const problem_extra *x)
+static void reply_problem(request *q, const error *e, const problem_extra *x, const char *headers)
 {
     buf text = BUF_INIT;
     json_writer w;
     jw_init(&w, &text);
     problem_write(&w, e, x);
-    const char *headers = error_describe(e->code)->http_status == 503 ? "Retry-After: 1\r\n" : NULL;
     /* With no memory to say what is wrong, the status alone says it. */
     http_reply_with(q, error_describe(e->code)->http_status, "application/problem+json", headers,
                     text.data, text.failed ? 0 : text.len);
@@ -670,9 +697,22 @@ void http_reply_problem(request *q, const error *e, const problem_extra *x)
     STAT_ADD(q->c->r->stats.errors, 1);
 }
 
+void http_reply_problem(request *q, const error *e, const problem_extra *x)
+{
+    bool later = error_describe(e->code)->http_status == 503;
+    reply_problem(q, e, x, later ? "Retry-After: 1\r\n" : NULL);
+}
+
 void http_reply_error(request *q, const error *e)
 {
     http_reply_problem(q, e, NULL);
+}
+
+void http_reply_challenge(request *q, const error *e, const char *challenge)
+{
+    char headers[100];
+    snprintf(headers, sizeof headers, "WWW-Authenticate: %s\r\n", challenge);
+    reply_problem(q, e, NULL, headers);
 }
 
 /* ---- answers from runs -------------------------------------------------------------------------

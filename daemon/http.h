@@ -63,7 +63,9 @@ typedef struct request {
     char request_id[65];
     char content_type[128];
     char accept[128];
-    bool takes_gzip;
+    bool accepts_gzip; /* the client does */
+    bool takes_gzip;   /* and the daemon compresses what it computes (gzip_min) */
+    char origin[256];  /* of a page in a browser that asks (RFC 6454); "": none */
     bool http10;
     bool chunked; /* the body comes in chunks: we decode, and close afterwards */
     bool keep_alive;
@@ -100,6 +102,8 @@ void http_reply_with(request *q, int status, const char *content_type, const cha
 void http_begin_json(json_writer *w, buf *out);
 void http_end_json(request *q, int status, json_writer *w);
 void http_reply_error(request *q, const error *e);
+/* The same, with a challenge for credentials (RFC 9110, 11.6.1). */
+void http_reply_challenge(request *q, const error *e, const char *challenge);
 void http_reply_problem(request *q, const error *e, const problem_extra *x);
 /* What is still to come of the body is not wanted: a little of it is read, so that the client gets
  * to see the answer; then the connection closes. */
@@ -107,6 +111,10 @@ void http_discard_rest(request *q);
 
 /* Wires a run so that its rows become the answer. */
 void http_answer_with(request *q, run *r);
+
+/* Whether the request carries good credentials: a bearer token, an API key, or, for pages that a
+ * browser shows, the token as the password of Basic authentication. AUTH_REQUIRED, AUTH_FAILED. */
+bool http_authenticate_page(request *q, error *e);
 
 /* A request header as it came; NULL when it is absent. */
 const char *http_header(const request *q, http_header_name name);

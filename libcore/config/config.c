@@ -162,6 +162,26 @@ static bool load_flags(config *c, const config_flag *flags, int n, error *e)
     return true;
 }
 
+/* Presets give way to whatever was said of a setting. */
+static bool apply_preset(config *c, error *e)
+{
+    static const struct {
+        const char *preset;
+        int id;
+        const char *value;
+    } presets[] = {
+#define PRESET(preset, setting, value) {#preset, SETTING_ID_##setting, value},
+#include "config/presets.def"
+#undef PRESET
+    };
+    for (size_t i = 0; i < sizeof presets / sizeof *presets; i++) {
+        if (strcmp(presets[i].preset, c->preset) == 0 && c->source[presets[i].id] == FROM_DEFAULT &&
+            !put(c, presets[i].id, presets[i].value, FROM_PRESET, e))
+            return about(settings[presets[i].id].name, e);
+    }
+    return true;
+}
+
 /* ---- the interface ----------------------------------------------------------------------------
  */
 
@@ -176,7 +196,7 @@ config *config_load(const char *file, const config_flag *flags, int n_flags, err
         return NULL;
     }
     if (load_defaults(c, e) && (!file || load_file(c, file, e)) && load_environment(c, e) &&
-        load_flags(c, flags, n_flags, e))
+        load_flags(c, flags, n_flags, e) && apply_preset(c, e))
         return c;
     config_free(c);
     return NULL;
@@ -201,6 +221,9 @@ void config_print(const config *c, FILE *out)
         switch (c->source[id]) {
         case FROM_DEFAULT:
             fputs("default\n", out);
+            break;
+        case FROM_PRESET:
+            fprintf(out, "preset %s\n", c->preset);
             break;
         case FROM_FILE:
             fprintf(out, "file %s\n", c->file);

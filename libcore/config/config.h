@@ -1,4 +1,5 @@
-/* Settings: default < file < environment < flags, all from the one table in settings.def.
+/* Settings: default < preset < file < environment < flags, from the tables settings.def and
+ * presets.def.
  *
  * A loaded config is read like a struct: cfg->max_body (bytes), cfg->idle_timeout (milliseconds),
  * cfg->listen (text). It does not change after loading; SIGHUP loads a new one.
@@ -21,7 +22,13 @@ typedef enum setting_type {
     SETTING_ENUM
 } setting_type;
 
-typedef enum setting_source { FROM_DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_FLAG } setting_source;
+typedef enum setting_source {
+    FROM_DEFAULT,
+    FROM_PRESET,
+    FROM_FILE,
+    FROM_ENVIRONMENT,
+    FROM_FLAG
+} setting_source;
 
 typedef struct setting_info {
     setting_type type;

@@ -92,10 +92,24 @@ static bool parse_ENUM(const setting_info *s, const char *text, const char **to,
     return error_set(e, ERR_INVALID_MESSAGE, "\"%.64s\" is none of: %.*s", text, (int)all, words);
 }
 
+/* It stands in a page and in headers as it is, and is no place of the interface itself. */
+static bool is_page_path(const char *text)
+{
+    static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_/";
+    size_t n = strlen(text);
+    return n > 1 && n < 200 && text[0] == '/' && text[n - 1] != '/' && strspn(text, good) == n &&
+           !strstr(text, "//") && strncmp(text, "/api/", 5) != 0 &&
+           strncmp(text, "/api-docs", 9) != 0;
+}
+
 /* What the type alone does not tell. */
 static bool check(int id, const char *text, error *e)
 {
     address ignored;
+    if (id == SETTING_ID_swagger_path && !is_page_path(text))
+        return error_set(e, ERR_INVALID_MESSAGE,
+                         "\"%.64s\" is no path such as /swagger-ui, of letters, digits, - and _",
+                         text);
     return id != SETTING_ID_listen || address_parse(text, &ignored, e);
 }
 

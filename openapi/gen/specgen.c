@@ -1,6 +1,6 @@
 /* Makes what the daemon needs of the specification, while the project is built:
  *
- *   specgen OUT ROOT.yaml PART.yaml...
+ *   specgen OUT VERSION ROOT.yaml PART.yaml...
  *
  *   OUT/operations.h    declarations of the functions that answer (daemon/api/api.h)
  *   OUT/operations.inc  tables of operations, parameters and schemas (daemon/route.c)
@@ -107,6 +107,45 @@ static void strip(json_t *value)
     json_array_foreach(value, i, below) strip(below);
 }
 
+/* ---- what stands elsewhere --------------------------------------------------------------------
+ */
+
+static json_t *error_codes(void)
+{
+    json_t *all = json_array();
+#define ERR(name, http, rpc, ws, cli, explain) json_array_append_new(all, json_string(#name));
+#include "libcore/base/errors.def"
+#undef ERR
+    return all;
+}
+
+/* Puts in what has its one place in another file: the version, and the error codes where a schema
+ * says x-rustydb: {enum: error-codes}. */
+static void fill(json_t *root, const char *version)
+{
+    const char *name;
+    json_t *schema;
+    json_object_set_new(json_object_get(root, "info"), "version", json_string(version));
+    json_object_foreach(json_object_get(json_object_get(root, "components"), "schemas"), name,
+                        schema)
+    {
+        const char *from =
+            json_string_value(json_object_get(json_object_get(schema, "x-rustydb"), "enum"));
+        if (from && strcmp(from, "error-codes") != 0)
+            die("%s: x-rustydb.enum is not known: %s", name, from);
+        if (from)
+            json_object_set_new(schema, "enum", error_codes());
+    }
+}
+
+/* The daemon adds paths behind the last one. */
+static void put_last(json_t *object, const char *key)
+{
+    json_t *value = json_incref(json_object_get(object, key));
+    json_object_del(object, key);
+    json_object_set_new(object, key, value);
+}
+
 /* ---- files ------------------------------------------------------------------------------------
  */
 
@@ -134,22 +173,24 @@ static void done(FILE *f)
 
 int main(int argc, char **argv)
 {
-    if (argc < 3) {
-        fputs("usage: specgen OUT ROOT.yaml PART.yaml...\n", stderr);
+    if (argc < 4) {
+        fputs("usage: specgen OUT VERSION ROOT.yaml PART.yaml...\n", stderr);
         return 2;
     }
-    json_t *root = tree_read(argv[2]);
-    for (int i = 3; i < argc; i++) {
+    json_t *root = tree_read(argv[3]);
+    for (int i = 4; i < argc; i++) {
         json_t *part = tree_read(argv[i]);
         tree_merge(root, part, argv[i]);
         json_decref(part);
     }
+    fill(root, argv[2]);
     complete_all(root);
     FILE *tables = create(argv[1], "operations.inc"), *handlers = create(argv[1], "operations.h");
     emit_tables(root, tables, handlers);
     done(tables);
     done(handlers);
     strip(root);
+    put_last(root, "paths");
     if (json_dump_file(root, in_folder(argv[1], "openapi.json"), JSON_COMPACT) != 0)
         die("cannot write openapi.json");
     tree_write_yaml(root, in_folder(argv[1], "openapi.yaml"));
