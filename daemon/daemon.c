@@ -7,6 +7,7 @@
 #include "daemon/metrics_sampler.h"
 #include "daemon/reactor.h"
 #include "daemon/reconnect.h"
+#include "daemon/settings.h"
 #include "daemon/system_events.h"
 #include "daemon/tls.h"
 #include "daemon/forms.h"
@@ -22,16 +23,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Configurations that were replaced: reactors may still look at them. */
-typedef struct old_config {
-    struct old_config *next;
-    config *cfg;
-} old_config;
-
 typedef struct process {
     server d;
     const daemon_options *opt;
-    old_config *old;
     int fds[MAX_REACTORS];
     address bound;
     char tls_pin[TLS_PIN_ROOM];
@@ -87,17 +81,6 @@ static void on_commit(void *arg, int64_t head)
         queries_wake(d->live);
 }
 
-static queries_limits live_limits(const config *cfg)
-{
-    return (queries_limits){
-        .max_queries = cfg->max_live_queries,
-        .max_rows = cfg->live_max_rows,
-        .max_result = cfg->live_max_result,
-        .max_memory = cfg->live_memory,
-        .min_interval_us = cfg->live_interval * 1000,
-    };
-}
-
 /* Half of the readers at most: the others are for those who wait for an answer. */
 static bool start_live(server *d, const config *cfg, error *e)
 {
@@ -105,7 +88,7 @@ static bool start_live(server *d, const config *cfg, error *e)
         .parallel = (int)cfg->readers / 2,
         .forms = form_table(),
         .n_forms = FORM_COUNT,
-        .limits = live_limits(cfg),
+        .limits = settings_live_limits(cfg),
     };
     _Static_assert((int)FORM_COUNT <= (int)LIVE_MAX_FORMS, "every form has its place");
     d->live = queries_start(d->engine, &qc, e);
@@ -277,42 +260,16 @@ static sigset_t block_signals(void)
     return set;
 }
 
-static void reload(process *p)
-{
-    error e;
-    config *fresh = config_load(p->opt->config_file, p->opt->flags, p->opt->n_flags, &e);
-    if (!fresh) {
-        log_error("reload", "the old settings stay: %s", e.message);
-        system_reload_failed(&p->d, &e);
-        return;
-    }
-    const config *was = daemon_config(&p->d);
-    log_level level;
-    for (int i = 0; i < SETTING_COUNT; i++) {
-        if (strcmp(was->text[i], fresh->text[i]) != 0 && !settings[i].runtime)
-            log_warn("reload", "%s takes effect at the next start", settings[i].name);
-    }
-    old_config *o = xalloc(sizeof *o);
-    o->cfg = fresh;
-    o->next = p->old;
-    p->old = o;
-    atomic_store_explicit(&p->d.cfg, fresh, memory_order_release);
-    const queries_limits limits = live_limits(fresh);
-    queries_set_limits(p->d.live, &limits);
-    if (log_parse_level(fresh->log_level, &level))
-        log_set_level(level);
-    log_info("reload", "settings were read again");
-    system_reloaded(&p->d, was, fresh);
-}
-
 static void wait_for_end(process *p, const sigset_t *set)
 {
     for (;;) {
         int sig;
+        settings_step step;
+        error e;
         if (sigwait(set, &sig) != 0)
             continue;
         if (sig == SIGHUP) {
-            reload(p);
+            settings_reload(&p->d, &step, &e);
             continue;
         }
         p->d.close_code = sig == SIGUSR2 ? 1012 : 1001;
@@ -355,12 +312,7 @@ static void stop(process *p)
     feed_free(d->feed);
     queries_free(d->live);
     replication_free(d->replication);
-    while (p->old) {
-        old_config *next = p->old->next;
-        config_free(p->old->cfg);
-        mem_free(p->old);
-        p->old = next;
-    }
+    settings_free(d->settings);
 }
 
 int daemon_run(const config *cfg, const daemon_options *opt)
@@ -378,6 +330,7 @@ int daemon_run(const config *cfg, const daemon_options *opt)
     p.d.started_mono_us = clock_mono_us();
     p.d.started_wall_us = clock_wall_us();
     atomic_store(&p.d.cfg, cfg);
+    p.d.settings = settings_new(cfg, opt);
     take_descriptors(cfg->max_connections);
     if (start(&p, cfg, &e)) {
         atomic_store(&p.d.phase, PHASE_READY);

@@ -19,6 +19,7 @@
 
 struct reactor;
 struct sampler;
+struct settings_owner;
 
 enum { MAX_REACTORS = 64 };
 
@@ -28,7 +29,8 @@ typedef enum own_topic { OWN_QUERIES, OWN_SYSTEM, OWN_TOPICS } own_topic;
 typedef enum daemon_phase { PHASE_STARTING, PHASE_READY, PHASE_STOPPING } daemon_phase;
 
 typedef struct server {
-    _Atomic(const config *) cfg; /* replaced on SIGHUP; old ones live until the end */
+    _Atomic(const config *) cfg; /* replaced by settings.h; old ones live until the end */
+    struct settings_owner *settings;
     engine *engine;
     auth *auth;
     feed *feed;

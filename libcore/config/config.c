@@ -41,11 +41,16 @@ static const char *nth_setting(const void *arg, int i)
     return i < SETTING_COUNT ? settings[i].name : NULL;
 }
 
-static bool no_such_setting(const char *name, error *e)
+int config_require(const char *name, error_code code, error *e)
 {
-    error_set(e, ERR_INVALID_MESSAGE, "there is no setting \"%.64s\"", name);
+    int id = config_find(name);
+    if (id >= 0)
+        return id;
+    error_set(e, code, "there is no setting \"%.64s\"", name);
     const char *near = nearest(name, nth_setting, NULL);
-    return near ? error_hint(e, "did you mean \"%s\"?", near) : false;
+    if (near)
+        error_hint(e, "did you mean \"%s\"?", near);
+    return -1;
 }
 
 static void variable_name(int id, char out[VARIABLE_MAX])
@@ -116,9 +121,9 @@ typedef struct file_layer {
 static bool file_pair(void *arg, int line, const char *name, const char *value, error *e)
 {
     file_layer *f = arg;
-    int id = config_find(name);
+    int id = config_require(name, ERR_INVALID_MESSAGE, e);
     if (id < 0)
-        return no_such_setting(name, e);
+        return false;
     if (f->line_of[id])
         return error_set(e, ERR_INVALID_MESSAGE, "%s is set a second time, first in line %d",
                          settings[id].name, f->line_of[id]);
@@ -151,9 +156,9 @@ static bool load_environment(config *c, error *e)
 static bool load_flags(config *c, const config_flag *flags, int n, error *e)
 {
     for (int i = 0; i < n; i++) {
-        int id = config_find(flags[i].name);
+        int id = config_require(flags[i].name, ERR_INVALID_MESSAGE, e);
         if (id < 0)
-            return no_such_setting(flags[i].name, e);
+            return false;
         char name[VARIABLE_MAX];
         flag_name(id, name);
         if (!put(c, id, flags[i].value, FROM_FLAG, e))
@@ -212,31 +217,125 @@ void config_free(config *c)
     mem_free(c);
 }
 
+static config *copy(const config *from, error *e)
+{
+    config *c = mem_zalloc(sizeof *c);
+    bool ok = c && (!from->file || (c->file = mem_strndup(from->file, strlen(from->file))));
+    if (!ok)
+        no_memory(e);
+    for (int id = 0; ok && id < SETTING_COUNT; id++)
+        ok = put(c, id, from->text[id], from->source[id], e);
+    if (ok)
+        return c;
+    config_free(c);
+    return NULL;
+}
+
+static bool change(config *c, const config_flag *to, error *e)
+{
+    int id = config_require(to->name, ERR_INVALID_MESSAGE, e);
+    if (id < 0)
+        return false;
+    if (!settings[id].runtime) {
+        error_set(e, ERR_INVALID_MESSAGE, "%s cannot be changed while the daemon runs",
+                  settings[id].name);
+        return error_hint(e, "Set it in the file, the environment or by a flag, and restart.");
+    }
+    return put(c, id, to->value, FROM_RUNTIME, e) || about(settings[id].name, e);
+}
+
+config *config_change(const config *from, const config_flag *changes, int n, error *e)
+{
+    error unwanted;
+    if (!e)
+        e = &unwanted;
+    config *c = copy(from, e);
+    for (int i = 0; c && i < n; i++) {
+        if (!change(c, &changes[i], e)) {
+            config_free(c);
+            c = NULL;
+        }
+    }
+    return c;
+}
+
+#define TAKE_STR(name)                                                                             \
+    (setting_value)                                                                                \
+    {                                                                                              \
+        .text = c->name                                                                            \
+    }
+#define TAKE_ENUM(name) TAKE_STR(name)
+#define TAKE_INT(name)                                                                             \
+    (setting_value)                                                                                \
+    {                                                                                              \
+        .number = c->name                                                                          \
+    }
+#define TAKE_SIZE(name) TAKE_INT(name)
+#define TAKE_MS(name)   TAKE_INT(name)
+#define TAKE_BOOL(name)                                                                            \
+    (setting_value)                                                                                \
+    {                                                                                              \
+        .flag = c->name                                                                            \
+    }
+
+setting_value config_value(const config *c, int id)
+{
+    switch (id) {
+#define SETTING(type, name, def, min, max, rt, help)                                               \
+    case SETTING_ID_##name:                                                                        \
+        return TAKE_##type(name);
+#include "config/settings.def"
+#undef SETTING
+    }
+    return (setting_value){0};
+}
+
+setting_value config_default(int id)
+{
+    config c;
+    values_assign(&c, id, settings[id].fallback, NULL);
+    return config_value(&c, id);
+}
+
+const char *config_source_name(setting_source s)
+{
+    static const char *const names[] = {"default",     "preset", "file",
+                                        "environment", "flag",   "runtime"};
+    return names[s];
+}
+
+void config_origin(const config *c, int id, char out[CONFIG_ORIGIN_ROOM])
+{
+    char name[VARIABLE_MAX] = "";
+    const char *where = name;
+    switch (c->source[id]) {
+    case FROM_PRESET:
+        where = c->preset;
+        break;
+    case FROM_FILE:
+        where = c->file;
+        break;
+    case FROM_ENVIRONMENT:
+        variable_name(id, name);
+        break;
+    case FROM_FLAG:
+        flag_name(id, name);
+        break;
+    case FROM_DEFAULT:
+    case FROM_RUNTIME:
+        break;
+    }
+    snprintf(out, CONFIG_ORIGIN_ROOM, "%s", where);
+}
+
 void config_print(const config *c, FILE *out)
 {
     for (int id = 0; id < SETTING_COUNT; id++) {
-        char name[VARIABLE_MAX];
+        char origin[CONFIG_ORIGIN_ROOM];
         int n = fprintf(out, "%s = %s", settings[id].name, c->text[id]);
-        fprintf(out, "%*s ; ", n < 40 ? 40 - n : 0, "");
-        switch (c->source[id]) {
-        case FROM_DEFAULT:
-            fputs("default\n", out);
-            break;
-        case FROM_PRESET:
-            fprintf(out, "preset %s\n", c->preset);
-            break;
-        case FROM_FILE:
-            fprintf(out, "file %s\n", c->file);
-            break;
-        case FROM_ENVIRONMENT:
-            variable_name(id, name);
-            fprintf(out, "environment %s\n", name);
-            break;
-        case FROM_FLAG:
-            flag_name(id, name);
-            fprintf(out, "flag %s\n", name);
-            break;
-        }
+        config_origin(c, id, origin);
+        fprintf(out, "%*s ; %s%s%s\n", n < 40 ? 40 - n : 0, "", config_source_name(c->source[id]),
+                origin[0] ? " " : "", origin);
     }
 }
 

@@ -27,7 +27,8 @@ typedef enum setting_source {
     FROM_PRESET,
     FROM_FILE,
     FROM_ENVIRONMENT,
-    FROM_FLAG
+    FROM_FLAG,
+    FROM_RUNTIME /* config_change */
 } setting_source;
 
 typedef struct setting_info {
@@ -77,6 +78,19 @@ typedef struct config_flag {
 config *config_load(const char *file, const config_flag *flags, int n_flags, error *e);
 void config_free(config *c);
 
+/* A config that differs from c in `n` settings: all are changed or none. Each must be one that
+ * takes effect at runtime, and is checked as if it stood in a file. Errors (INVALID_MESSAGE) name
+ * the setting. NULL on error; freed with config_free. */
+config *config_change(const config *c, const config_flag *changes, int n, error *e);
+
+enum { CONFIG_ORIGIN_ROOM = 4200 };
+
+/* The word for a source: "default", "preset", "file", "environment", "flag", "runtime". */
+const char *config_source_name(setting_source s);
+/* Where a setting was written: the preset, the file, the variable, the flag; empty for the other
+ * sources. */
+void config_origin(const config *c, int id, char out[CONFIG_ORIGIN_ROOM]);
+
 /* One line a setting: "name = value ; where it came from", which can be read again as a file. */
 void config_print(const config *c, FILE *out);
 
@@ -86,5 +100,16 @@ int config_strays(void (*each)(void *arg, const char *variable, const char *mean
 
 /* Finds a setting by name ('-' and '_' alike); -1 when there is none. */
 int config_find(const char *name);
+/* The same with an error (of the given code) that names the nearest one. */
+int config_require(const char *name, error_code code, error *e);
+
+/* A value, by the setting's type: text (STR, ENUM; borrowed), number (INT, SIZE, MS) or flag. */
+typedef struct setting_value {
+    const char *text;
+    int64_t number;
+    bool flag;
+} setting_value;
+setting_value config_value(const config *c, int id);
+setting_value config_default(int id);
 
 #endif

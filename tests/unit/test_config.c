@@ -127,6 +127,47 @@ static void files_are_read(void **state)
     config_free(load_text(""));
 }
 
+static void a_change_makes_another_config(void **state)
+{
+    (void)state;
+    error e;
+    config *c = load_text("max_body = 2m\nreaders = 3\n");
+    const config_flag good[] = {{"max-body", "3m"}, {"log_level", "debug"}};
+    config *changed = config_change(c, good, 2, &e);
+    assert_non_null(changed);
+    assert_int_equal(changed->max_body, 3 << 20);
+    assert_int_equal(changed->source[SETTING_ID_max_body], FROM_RUNTIME);
+    assert_string_equal(changed->log_level, "debug");
+    assert_int_equal(changed->readers, 3);
+    assert_int_equal(changed->source[SETTING_ID_readers], FROM_FILE);
+    assert_string_equal(changed->file, c->file);
+    assert_int_equal(c->max_body, 2 << 20);
+    config_free(c);
+
+    const config_flag bad[][2] = {
+        {{"max_body", "4m"}, {"max_body", "1"}},
+        {{"max_body", "4m"}, {"readers", "4"}},
+        {{"max_body", "4m"}, {"none", "4"}},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_null(config_change(changed, bad[i], 2, &e));
+        assert_int_equal(e.code, ERR_INVALID_MESSAGE);
+        assert_int_equal(changed->max_body, 3 << 20);
+    }
+    config_free(changed);
+}
+
+static void values_come_by_their_type(void **state)
+{
+    (void)state;
+    config *c = load_text("max_body = 2m\nlog_level = warn\n");
+    assert_int_equal(config_value(c, SETTING_ID_max_body).number, 2 << 20);
+    assert_int_equal(config_default(SETTING_ID_max_body).number, 16 << 20);
+    assert_string_equal(config_value(c, SETTING_ID_log_level).text, "warn");
+    assert_string_equal(config_default(SETTING_ID_log_level).text, "info");
+    config_free(c);
+}
+
 /* ---- refusals ---------------------------------------------------------------------------------
  */
 
@@ -399,6 +440,8 @@ int main(void)
         cmocka_unit_test(what_is_printed_can_be_read_again),
         cmocka_unit_test(sources_are_printed),
         cmocka_unit_test(every_failed_allocation_is_reported),
+        cmocka_unit_test(a_change_makes_another_config),
+        cmocka_unit_test(values_come_by_their_type),
         cmocka_unit_test(units_are_exact),
         cmocka_unit_test(addresses_are_taken_apart),
         cmocka_unit_test(loopback_is_known),

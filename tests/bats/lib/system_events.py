@@ -62,6 +62,19 @@ async def reload(conf):
     await s.close()
 
 
+async def change():
+    s, _ = await listener()
+    await in_thread(Rest().call, "PATCH", "/admin/config", {"max_bad_messages": 7})
+    e = await until(s, "config_changed")
+    assert e["changed"] == [
+        {"setting": "max_bad_messages", "from": "32", "to": "7", "in_effect": True}
+    ], e
+    await in_thread(Rest().call, "POST", "/admin/config/reload")
+    e = await until(s, "config_changed")
+    assert e["changed"][0]["to"] == "32", e
+    await s.close()
+
+
 async def checkpoint():
     s, _ = await listener()
     sql("CREATE TABLE t(a)", "INSERT INTO t VALUES(1)", "PRAGMA wal_checkpoint(TRUNCATE)")
