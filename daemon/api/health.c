@@ -23,6 +23,13 @@ void api_get_liveness(request *q)
 void api_get_readiness(request *q)
 {
     int phase = atomic_load(&q->c->r->d->phase);
+    if (phase == PHASE_READY && engine_is_draining(q->c->r->d->engine)) {
+        error e;
+        error_set(&e, ERR_BUSY, "the pool is drained: no new statements are taken");
+        error_hint(&e, "POST /api/v1/pool/resume ends that.");
+        http_reply_error(q, &e);
+        return;
+    }
     answer(q, phase == PHASE_READY,
            phase == PHASE_STARTING ? "the daemon is starting" : "the daemon is stopping");
 }

@@ -55,6 +55,10 @@ static bool read_options(request *q, import_options *o, char *pointer, size_t ro
         return error_set(e, ERR_MESSAGE_TOO_BIG, "the body has %lld bytes; the limit is %lld",
                          (long long)q->content_length,
                          (long long)daemon_config(q->c->r->d)->max_import);
+    if (engine_is_draining(q->c->r->d->engine)) {
+        error_set(e, ERR_BUSY, "no new imports are taken: the pool is drained");
+        return error_hint(e, "POST /api/v1/pool/resume ends that.");
+    }
     if (atomic_load(&q->c->r->d->imports) >= daemon_config(q->c->r->d)->max_imports) {
         error_set(e, ERR_BUSY, "as many imports run as may");
         system_limit_hit(q->c->r->d, q->c, e);

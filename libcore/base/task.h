@@ -27,17 +27,29 @@ typedef struct task {
 } task;
 
 typedef struct task_pool {
-    pthread_mutex_t lock; /* guards ready, stopping and every task's state */
+    pthread_mutex_t lock; /* guards all below and every task's state */
     pthread_cond_t work;
     list ready;
-    pthread_t *threads;
+    const char *name;
+    list threads; /* those that work */
+    list ended;   /* those that were one too many, to be joined */
     int n_threads;
+    int wanted; /* threads beyond so many end when they have nothing in hand */
+    int busy;   /* threads that run a task */
     bool stopping;
     int queued; /* tasks in ready */
 } task_pool;
 
-/* Starts n threads, named `name`. False when none could be started. */
+/* Starts n threads, named `name` (a literal). False when none could be started. */
 bool task_pool_start(task_pool *p, int n, const char *name);
+/* Has n threads (at least 1) work from now on: starts what is missing, and lets those that are too
+ * many end when they have finished what they run; no task is lost. Any thread; waits for none.
+ * False when not all could be started: those that were go on. */
+bool task_pool_resize(task_pool *p, int n);
+typedef struct task_pool_stats {
+    int threads, wanted, busy, queued;
+} task_pool_stats;
+void task_pool_look(task_pool *p, task_pool_stats *out);
 /* Runs what is ready, then ends the threads. Every task must be done or never be woken again. */
 void task_pool_stop(task_pool *p);
 /* Makes a task known (state idle). */

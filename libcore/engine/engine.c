@@ -49,6 +49,36 @@ void engine_files_get(engine *g, engine_files *out)
     g->ops->files_get(g, out);
 }
 
+void engine_pool_get(engine *g, engine_pool *out)
+{
+    g->ops->pool_get(g, out);
+}
+
+int engine_pool_conns(engine *g, engine_conn *out, int room)
+{
+    return g->ops->pool_conns(g, out, room);
+}
+
+bool engine_pool_resize(engine *g, int readers, int max_read_connections, error *e)
+{
+    return g->ops->pool_resize(g, readers, max_read_connections, e);
+}
+
+void engine_pool_drain(engine *g, bool on)
+{
+    g->ops->pool_drain(g, on);
+}
+
+bool engine_is_draining(engine *g)
+{
+    return g->ops->is_draining(g);
+}
+
+void engine_pool_forget_statements(engine *g)
+{
+    g->ops->pool_forget_statements(g);
+}
+
 const char *engine_version(engine *g)
 {
     return g->ops->version(g);

@@ -300,6 +300,70 @@ typedef struct engine_files {
     int64_t database, log;
 } engine_files;
 void engine_files_get(engine *g, engine_files *out);
+
+/* ---- how the work is shared out ---------------------------------------------------------------
+ */
+
+typedef struct engine_cache {
+    int64_t kept;         /* prepared statements */
+    int64_t capacity;     /* of one connection */
+    int64_t hits, misses; /* times that a statement was there, and that it had to be prepared */
+} engine_cache;
+
+typedef enum engine_conn_state {
+    ENGINE_CONN_IDLE,
+    ENGINE_CONN_RUNNING, /* a thread works for its job, or will in its turn */
+    ENGINE_CONN_PAUSED,  /* in the middle of rows, until the job's sink has room again */
+} engine_conn_state;
+
+/* A connection to the database that reads. */
+typedef struct engine_conn {
+    int64_t number; /* no other of this engine has it */
+    engine_conn_state state;
+    char job[ENGINE_ID_MAX + 1]; /* whom it works for; empty when idle */
+    int64_t since_us;            /* monotonic: when that began, or when the last one ended */
+    int64_t opened_us;           /* monotonic */
+    int64_t jobs;                /* that it has had, the present one included */
+    engine_cache cache;
+} engine_conn;
+
+typedef struct engine_pool {
+    bool draining;
+    int64_t active; /* jobs under way, of whatever kind */
+    struct {
+        int threads, wanted, busy;        /* wanted: what the number of threads is to become */
+        int connections, max_connections; /* open now; may be open */
+        int64_t queued;                   /* jobs whose first slice has not run */
+        int64_t waiting;                  /* of these, for a connection */
+        engine_cache cache;               /* of all connections, closed ones' hits included */
+    } readers;
+    struct {
+        bool busy;                          /* works at this moment */
+        int64_t queued;                     /* jobs that wait */
+        int64_t commits, commit_statements; /* since start */
+        char tx[ENGINE_ID_MAX + 1];         /* the open interactive transaction; empty: none */
+        int64_t tx_opened_us, tx_last_us;   /* monotonic; tx_last_us: its last statement's end */
+        engine_cache cache;
+    } writer;
+    int64_t max_queue; /* of the readers' and of the writer's queue */
+} engine_pool;
+
+/* Any thread; takes locks for a moment. */
+void engine_pool_get(engine *g, engine_pool *out);
+/* The reading connections, in the order of their numbers: up to `room`. How many were given. */
+int engine_pool_conns(engine *g, engine_conn *out, int room);
+/* Has so many reader threads, and so many reading connections at most, from now on; 0 leaves what
+ * is there. Jobs under way go on; what is too much goes away when it has nothing in hand. BUSY when
+ * not all threads could be started. Any thread. */
+bool engine_pool_resize(engine *g, int readers, int max_read_connections, error *e);
+/* While draining, jobs with statements of clients are refused (BUSY), those of open transactions
+ * excepted. What runs and waits goes on; so does what the daemon does for itself: chunks of
+ * imports, jobs whose origin is wanted, slots, looks at the schema. Any thread. */
+void engine_pool_drain(engine *g, bool on);
+bool engine_is_draining(engine *g);
+/* Has every connection forget its prepared statements before it prepares the next. Any thread. */
+void engine_pool_forget_statements(engine *g);
+
 const char *engine_version(engine *g); /* "SQLite 3.40.1" */
 
 log_reader *engine_log_open(engine *g, error *e);

@@ -16,6 +16,12 @@ typedef struct engine_ops {
     bool (*cancel_id)(engine *g, const char *id, error_code why);
     void (*stats_get)(engine *g, engine_stats *out);
     void (*files_get)(engine *g, engine_files *out);
+    void (*pool_get)(engine *g, engine_pool *out);
+    int (*pool_conns)(engine *g, engine_conn *out, int room);
+    bool (*pool_resize)(engine *g, int readers, int max_read_connections, error *e);
+    void (*pool_drain)(engine *g, bool on);
+    bool (*is_draining)(engine *g);
+    void (*pool_forget_statements)(engine *g);
     const char *(*version)(engine *g);
     log_reader *(*log_open)(engine *g, error *e);
     void (*log_close)(log_reader *r);

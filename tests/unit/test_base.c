@@ -169,6 +169,33 @@ static void test_no_wake_is_lost(void **state)
     assert_int_equal(atomic_load(&c.seen), 10000);
 }
 
+static task_result once_more(task *t)
+{
+    counter *c = list_entry(t, counter, t);
+    return atomic_fetch_add(&c->seen, 1) + 1 < 300 ? TASK_AGAIN : TASK_DONE;
+}
+
+static void test_resizing_loses_no_task(void **state)
+{
+    (void)state;
+    task_pool pool;
+    task_pool_stats s;
+    counter c[50] = {0};
+    assert_true(task_pool_start(&pool, 2, "test"));
+    for (int i = 0; i < 50; i++) {
+        task_init(&c[i].t, once_more);
+        task_wake(&pool, &c[i].t);
+        assert_true(task_pool_resize(&pool, 1 + i * 7 % 5));
+    }
+    assert_true(task_pool_resize(&pool, 3));
+    task_pool_look(&pool, &s);
+    assert_int_equal(s.wanted, 3);
+    assert_true(s.threads >= 3);
+    task_pool_stop(&pool);
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(atomic_load(&c[i].seen), 300);
+}
+
 static void test_errors(void **state)
 {
     (void)state;
@@ -220,6 +247,7 @@ int main(void)
         cmocka_unit_test(test_arena),
         cmocka_unit_test(test_mailbox_keeps_order),
         cmocka_unit_test(test_no_wake_is_lost),
+        cmocka_unit_test(test_resizing_loses_no_task),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_clock),
     };

@@ -25,6 +25,7 @@ typedef struct statement {
     char *sql; /* key in the cache; owned; NULL when not cached */
     size_t len;
     list lru;             /* dbconn->lru, most recently used first */
+    int64_t uses;         /* times that it was found in the cache */
     bool readonly;        /* changes nothing: may run on a reader */
     bool dml;             /* INSERT, UPDATE, DELETE, REPLACE or WITH: changes() means something */
     bool schema;          /* creates, alters or drops something */
@@ -35,6 +36,11 @@ typedef struct statement {
     struct reads *reads;  /* owned; what it depends on, where somebody wanted to know */
 } statement;
 
+/* What a connection's cache is like: written by its thread, read by any. */
+typedef struct cache_figures {
+    atomic_llong kept, hits, misses;
+} cache_figures;
+
 typedef struct dbconn {
     sqlite3 *db;
     guard guard;
@@ -44,7 +50,10 @@ typedef struct dbconn {
     map cache; /* SQL -> statement */
     list lru;
     int cache_max;
-    value *values; /* one row, `room` wide */
+    cache_figures figures;
+    const atomic_uint *forget; /* NULL, or a number: when it changes, the cache is emptied */
+    unsigned forgot;           /* the number as it was last */
+    value *values;             /* one row, `room` wide */
     engine_column *columns;
     int room;
     list link;            /* idle reader connections */

@@ -35,6 +35,10 @@ void job_stopped(store *g, job *j)
     error e;
     error_code why = (error_code)atomic_load(&j->cancel);
     stop_error(j, why, &e);
+    if (why == ERR_BUSY && atomic_load(&g->draining)) {
+        error_set(&e, why, "no new statements are taken: the pool is drained");
+        error_hint(&e, "POST /api/v1/pool/resume ends that.");
+    }
     if (why == ERR_TIMEOUT) {
         error_set(&e, why, "the statement waited for its turn until its time limit of %lld ms",
                   (long long)((j->deadline_us - j->submitted_us) / 1000));
@@ -74,6 +78,10 @@ static void store_submit(engine *base, job *j)
     j->submitted_us = clock_mono_us();
     int64_t limit = j->timeout_us > 0 ? j->timeout_us : g->cfg.statement_timeout_us;
     j->deadline_us = j->submitted_us + (limit < LIMIT_MAX_US ? limit : LIMIT_MAX_US);
+    if (atomic_load(&g->draining) && drain_refuses(j)) {
+        registry_add(&g->registry, j, PLACE_NONE, ERR_BUSY);
+        return;
+    }
     if (for_reader(j)) {
         registry_add(&g->registry, j, PLACE_READER, reader_reserve(g) ? ERR_NONE : ERR_BUSY);
         return;
@@ -273,7 +281,7 @@ static engine *store_open(const engine_config *cfg, error *e)
     error_clear(e);
     g->lock_fd = lockfile_take(g->cfg.dir, e);
     if (g->lock_fd >= 0) {
-        readers_init(&g->readers);
+        readers_init(&g->readers, g->cfg.max_read_connections);
         if (open_database(g, e) && start_threads(g, e))
             return &g->base;
         writer_close(g);
@@ -313,6 +321,12 @@ const engine_ops sqlite_engine_ops = {
     .cancel_id = store_cancel_id,
     .stats_get = store_stats,
     .files_get = store_files,
+    .pool_get = store_pool_get,
+    .pool_conns = store_pool_conns,
+    .pool_resize = store_pool_resize,
+    .pool_drain = store_pool_drain,
+    .is_draining = store_is_draining,
+    .pool_forget_statements = store_pool_forget_statements,
     .version = store_version,
     .log_open = store_log_open,
     .log_close = store_log_close,

@@ -23,24 +23,31 @@ typedef enum pump_result { PUMP_END, PUMP_FAILED, PUMP_FULL, PUMP_AGAIN } pump_r
 /* ---- connections ------------------------------------------------------------------------------
  */
 
-void readers_init(readers *r)
+void readers_init(readers *r, int most)
 {
     pthread_mutex_init(&r->lock, NULL);
     list_init(&r->idle);
+    list_init(&r->all);
     list_init(&r->waiting);
     r->opened = 0;
+    r->most = most;
+    task_init(&r->mend, readers_mend);
     atomic_init(&r->queued, 0);
+}
+
+/* One that is in no list any more. */
+static void close_conn(reader_conn *rc)
+{
+    sqlite3_finalize(rc->head);
+    sqlite3_finalize(rc->version);
+    dbconn_close(&rc->c);
+    mem_free(rc);
 }
 
 void readers_close(readers *r)
 {
-    for (list *it; (it = list_pop(&r->idle));) {
-        reader_conn *rc = list_entry(it, reader_conn, link);
-        sqlite3_finalize(rc->head);
-        sqlite3_finalize(rc->version);
-        dbconn_close(&rc->c);
-        mem_free(rc);
-    }
+    for (list *it; (it = list_pop(&r->idle));)
+        close_conn(list_entry(it, reader_conn, link));
     pthread_mutex_destroy(&r->lock);
 }
 
@@ -53,10 +60,67 @@ static reader_conn *open_conn(store *g, error *e)
         return NULL;
     }
     list_init(&rc->link);
-    if (dbconn_open(&rc->c, g->path, g->cfg.vfs, DBCONN_READER, &g->cfg, e))
+    list_init(&rc->all_link);
+    if (dbconn_open(&rc->c, g->path, g->cfg.vfs, DBCONN_READER, &g->cfg, e)) {
+        rc->c.forget = &g->forget;
+        rc->c.forgot = atomic_load(&g->forget);
         return rc;
+    }
     mem_free(rc);
     return NULL;
+}
+
+static void use_locked(reader_conn *rc, job *j)
+{
+    rc->user = j;
+    rc->jobs++;
+    rc->since_us = clock_mono_us();
+    j->run = rc;
+}
+
+static void take_in_locked(readers *r, reader_conn *rc)
+{
+    rc->number = ++r->numbered;
+    rc->opened_us = clock_mono_us();
+    list_append(&r->all, &rc->all_link);
+}
+
+/* An idle or unused one is about to be closed. */
+static void take_out_locked(readers *r, reader_conn *rc)
+{
+    r->opened--;
+    r->hits += atomic_load_explicit(&rc->c.figures.hits, memory_order_relaxed);
+    r->misses += atomic_load_explicit(&rc->c.figures.misses, memory_order_relaxed);
+    list_unlink(&rc->all_link);
+    list_unlink(&rc->link);
+}
+
+/* Has the first job that waits for a connection try to get one. */
+static void try_again_locked(store *g)
+{
+    list *first = list_pop(&g->readers.waiting);
+    if (first)
+        task_wake(&g->pool, &list_entry(first, job, link)->task);
+}
+
+task_result readers_mend(task *t)
+{
+    readers *r = list_entry(t, readers, mend);
+    store *g = list_entry(r, store, readers);
+    list surplus;
+    list_init(&surplus);
+    pthread_mutex_lock(&r->lock);
+    while (r->opened > r->most && !list_empty(&r->idle)) {
+        reader_conn *rc = list_entry(r->idle.prev, reader_conn, link);
+        take_out_locked(r, rc);
+        list_append(&surplus, &rc->link);
+    }
+    for (int room = r->most - r->opened; room > 0 && !list_empty(&r->waiting); room--)
+        try_again_locked(g);
+    pthread_mutex_unlock(&r->lock);
+    for (list *it; (it = list_pop(&surplus));)
+        close_conn(list_entry(it, reader_conn, link));
+    return TASK_WAIT;
 }
 
 /* The job's connection: the one it has, an idle one, a new one; or NULL: with the code unset it
@@ -75,25 +139,26 @@ static reader_conn *take_conn(store *g, job *j, error *e)
         return NULL;
     }
     list *idle = rc ? NULL : list_pop(&r->idle);
-    if (idle)
+    if (idle) {
         rc = list_entry(idle, reader_conn, link);
-    bool open = !rc && r->opened < g->cfg.max_read_connections;
+        use_locked(rc, j);
+    }
+    bool open = !rc && r->opened < r->most;
     if (open)
         r->opened++;
     else if (!rc && list_empty(&j->link))
         list_append(&r->waiting, &j->link);
-    j->run = rc;
     pthread_mutex_unlock(&r->lock);
     if (!open)
         return rc;
     rc = open_conn(g, e);
     pthread_mutex_lock(&r->lock);
-    j->run = rc;
-    if (!rc) { /* somebody who waits may have more luck */
+    if (rc) {
+        take_in_locked(r, rc);
+        use_locked(rc, j);
+    } else { /* somebody who waits may have more luck */
         r->opened--;
-        list *first = list_pop(&r->waiting);
-        if (first)
-            task_wake(&g->pool, &list_entry(first, job, link)->task);
+        try_again_locked(g);
     }
     pthread_mutex_unlock(&r->lock);
     return rc;
@@ -111,15 +176,22 @@ static void give_back(store *g, job *j, reader_conn *rc)
         dbconn_exec(&rc->c, "COMMIT", NULL);
     pthread_mutex_lock(&r->lock);
     j->run = NULL;
-    list *first = list_pop(&r->waiting);
-    if (first) {
+    rc->user = NULL;
+    rc->since_us = clock_mono_us();
+    bool surplus = r->opened > r->most;
+    list *first = surplus ? NULL : list_pop(&r->waiting);
+    if (surplus) {
+        take_out_locked(r, rc);
+    } else if (first) {
         job *next = list_entry(first, job, link);
-        next->run = rc;
+        use_locked(rc, next);
         task_wake(&g->pool, &next->task);
     } else {
         list_prepend(&r->idle, &rc->link);
     }
     pthread_mutex_unlock(&r->lock);
+    if (surplus)
+        close_conn(rc);
 }
 
 static task_result end_job(store *g, job *j, reader_conn *rc, int index, const error *e)
@@ -302,8 +374,10 @@ static task_result run_statements(store *g, job *j, reader_conn *rc)
         pump_result r = ok ? pump(j, rc, start + SLICE_US, &e) : PUMP_FAILED;
         int64_t now = clock_mono_us();
         rc->sum.elapsed_us += now - start;
-        if (r == PUMP_FULL)
+        if (r == PUMP_FULL) {
+            atomic_store_explicit(&rc->paused, true, memory_order_relaxed);
             return TASK_WAIT;
+        }
         if (r == PUMP_AGAIN)
             return TASK_AGAIN;
         start = now;
@@ -365,6 +439,7 @@ task_result reader_run(task *t)
     if (!rc->c.job)
         first_slice(g);
     rc->c.job = j;
+    atomic_store_explicit(&rc->paused, false, memory_order_relaxed);
     int why = atomic_load_explicit(&j->cancel, memory_order_relaxed);
     if (why != ERR_NONE) {
         stop_error(j, (error_code)why, &e);

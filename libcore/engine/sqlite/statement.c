@@ -44,6 +44,11 @@ static bool check_tail(const char *sql, const char *tail, error *e)
     return error_hint(e, "Send several statements as a batch.");
 }
 
+static void note_kept(dbconn *c)
+{
+    atomic_store_explicit(&c->figures.kept, (long long)c->cache.count, memory_order_relaxed);
+}
+
 static void keep(dbconn *c, statement *s, const char *sql, size_t len)
 {
     if (c->cache_max <= 0 || len > DBCONN_CACHED_SQL_MAX || c->guard.no_cache)
@@ -58,6 +63,7 @@ static void keep(dbconn *c, statement *s, const char *sql, size_t len)
         return;
     }
     list_prepend(&c->lru, &s->lru);
+    note_kept(c);
 }
 
 static void drop_from_cache(dbconn *c, statement *s)
@@ -68,6 +74,7 @@ static void drop_from_cache(dbconn *c, statement *s)
     list_unlink(&s->lru);
     mem_free(s->sql);
     s->sql = NULL;
+    note_kept(c);
 }
 
 static void statement_end(statement *s)
@@ -123,12 +130,36 @@ static statement *prepare_new(dbconn *c, const char *sql, size_t len, error *e)
     return NULL;
 }
 
+/* The connection's thread alone writes, so that no read-modify-write is needed. */
+static void count(atomic_llong *of, long long by)
+{
+    atomic_store_explicit(of, atomic_load_explicit(of, memory_order_relaxed) + by,
+                          memory_order_relaxed);
+}
+
+/* Empties the cache where that was asked for; nothing of it is in use between statements. */
+static void forget_if_asked(dbconn *c)
+{
+    unsigned now = c->forget ? atomic_load_explicit(c->forget, memory_order_relaxed) : 0;
+    if (now == c->forgot)
+        return;
+    c->forgot = now;
+    while (!list_empty(&c->lru)) {
+        statement *s = list_entry(c->lru.next, statement, lru);
+        drop_from_cache(c, s);
+        statement_end(s);
+    }
+}
+
 statement *dbconn_prepare(dbconn *c, const char *sql, bool in_tx, error *e)
 {
     size_t len = strlen(sql);
+    forget_if_asked(c);
     statement *s = map_get(&c->cache, sql, len);
     c->guard.in_tx = in_tx;
+    count(s ? &c->figures.hits : &c->figures.misses, 1);
     if (s) {
+        s->uses++;
         guard_reset(&c->guard);
         list_unlink(&s->lru);
         list_prepend(&c->lru, &s->lru);

@@ -26,6 +26,12 @@ typedef struct store store;
 typedef struct reader_conn {
     dbconn c;
     list link;     /* readers.idle */
+    list all_link; /* readers.all */
+    /* guarded by readers.lock */
+    int64_t number, opened_us, since_us, jobs;
+    job *user;          /* whom it works for */
+    atomic_bool paused; /* in the middle of rows, its thread is elsewhere */
+    /* the thread's own */
     statement *s;  /* that runs; NULL between statements */
     int n_columns; /* of s, once it was stepped */
     bool stepped;  /* s was stepped: its columns were given */
@@ -35,11 +41,15 @@ typedef struct reader_conn {
 } reader_conn;
 
 typedef struct readers {
-    pthread_mutex_t lock; /* guards the three below, and job.run of jobs that wait here */
+    pthread_mutex_t lock; /* guards those below, and job.run of jobs that wait here */
     list idle;            /* reader_conn.link, most recently used first */
+    list all;             /* reader_conn.all_link, oldest first */
     list waiting;         /* job.link: for a connection */
-    int opened;
-    atomic_int queued; /* jobs submitted whose first slice has not run */
+    int opened, most;     /* connections; how many there may be */
+    int64_t numbered;     /* connections that there were so far */
+    int64_t hits, misses; /* of caches that are gone */
+    task mend;            /* brings the number of connections to `most` */
+    atomic_int queued;    /* jobs submitted whose first slice has not run */
 } readers;
 
 /* ---- writing ----------------------------------------------------------------------------------
@@ -92,7 +102,8 @@ typedef struct writer {
     int queued;    /* in both */
     bool closing;  /* an open transaction is to be rolled back */
     bool stop;
-    bool idle; /* the thread waits for work */
+    bool idle;     /* the thread waits for work */
+    open_tx shown; /* tx as others see it; no id: none is open */
 
     /* the thread's own */
     dbconn c;
@@ -128,6 +139,8 @@ struct store {
     atomic_llong head, oldest; /* of the committed log */
     atomic_llong n_reads, n_writes, n_errors, n_commits, n_commit_statements;
     atomic_int n_open_tx;
+    atomic_bool draining;
+    atomic_uint forget; /* grows whenever caches of statements are to be emptied */
 };
 
 /* Ends a job: the registry forgets it, the sink is told. e: NULL on success; statements: how many
@@ -137,8 +150,11 @@ void job_finish(store *g, job *j, int index, const error *e);
 void job_stopped(store *g, job *j);
 
 /* reader.c */
-void readers_init(readers *r);
+void readers_init(readers *r, int most);
 void readers_close(readers *r); /* no job may be left */
+/* Closes idle connections that are too many, and has jobs that wait for one try again, where there
+ * is room: readers.mend. */
+task_result readers_mend(task *t);
 /* Counts a job that will wait for a reader; false when there are too many. */
 bool reader_reserve(store *g);
 task_result reader_run(task *t);
@@ -236,6 +252,16 @@ bool slots_create(dbconn *c, error *e); /* the table, where it is not there */
 bool exec_slots(store *g, const job *j, engine_summary *sum,
                 error *e); /* in the open transaction */
 bool store_slots_read(engine *g, bool (*each)(void *arg, const log_slot *s), void *arg, error *e);
+
+/* pool.c */
+void store_pool_get(engine *g, engine_pool *out);
+int store_pool_conns(engine *g, engine_conn *out, int room);
+bool store_pool_resize(engine *g, int readers, int max_read_connections, error *e);
+void store_pool_drain(engine *g, bool on);
+bool store_is_draining(engine *g);
+void store_pool_forget_statements(engine *g);
+/* Whether a job is kept out while the store drains. */
+bool drain_refuses(const job *j);
 
 /* check.c: looks at an existing file through a connection that cannot write, for as long as is
  * affordable (big files are checked in part). A damaged file is thus refused before anything

@@ -55,6 +55,14 @@ static bool make_id(char *out, error *e)
     return true;
 }
 
+/* Lets others see the transaction as it is now, or that it has ended. */
+static void show(writer *w, bool open)
+{
+    pthread_mutex_lock(&w->lock);
+    w->shown = open ? w->tx : (open_tx){0};
+    pthread_mutex_unlock(&w->lock);
+}
+
 /* Waits for the next job of the transaction. */
 static job *next_tx_job(store *g, tx_wait *why)
 {
@@ -162,6 +170,7 @@ static const char *serve_one(store *g, job *j)
                         : j->kind == JOB_TX_ROLLBACK ? run_rollback(g, j)
                                                      : run_query(g, j);
     w->tx.last_us = clock_mono_us();
+    show(w, true);
     return ended;
 }
 
@@ -207,8 +216,10 @@ void tx_run(store *g, job *begin)
     }
     w->tx.last_us = w->tx.opened_us;
     atomic_store(&g->n_open_tx, 1);
+    show(w, true);
     begin->sink->ops->done(begin->sink, 0, NULL);
     registry_done(&g->registry);
     serve(g);
+    show(w, false);
     atomic_store(&g->n_open_tx, 0);
 }

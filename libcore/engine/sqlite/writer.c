@@ -336,6 +336,7 @@ bool writer_open(store *g, error *e)
     w->cap.file = -1;
     if (!dbconn_open(&w->c, g->path, g->cfg.vfs, DBCONN_WRITER, &g->cfg, e))
         return false;
+    w->c.forget = &g->forget;
     txn_checkpoint_by_itself(g);
     return changelog_create(&w->c, e) && slots_create(&w->c, e) &&
            changelog_open(&w->log, &w->c, e) && prepare_own(w, e) &&
