@@ -1,0 +1,30 @@
+/* Schema statements from their description in JSON, as openapi/tags/ddl.yaml has it: tables, their
+ * changes, indexes. Names go in quoted, defaults as literals, and an expression must be whole by
+ * itself, so that no part of a description can become more than its own place in the statement.
+ *
+ * The descriptions fit their schemas already; what a schema cannot say is INVALID_MESSAGE here.
+ * The texts are appended to `out`, whose `failed` the caller checks. Any thread. */
+#ifndef DAEMON_DDL_SQL_H
+#define DAEMON_DDL_SQL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/* CREATE TABLE for the body of createTable. */
+bool ddl_create_table(const json_t *doc, buf *out, error *e);
+
+/* What alterTable does to the columns of a table; `column` is an item of add_columns, at which
+ * place in it. */
+bool ddl_add_column(const char *table, const json_t *column, size_t at, buf *out, error *e);
+bool ddl_drop_column(const char *table, const json_t *name, buf *out, error *e);
+bool ddl_rename_column(const char *table, const char *from, const json_t *to, buf *out, error *e);
+bool ddl_rename_table(const char *table, const json_t *to, buf *out, error *e);
+
+/* The text of a member, which may be absent (then it is NULL). INVALID_MESSAGE when it holds a NUL,
+ * which SQL text cannot; `where` goes before the name in the message. */
+bool ddl_text(const json_t *from, const char *name, const char *where, const char **out, error *e);
+
+#endif

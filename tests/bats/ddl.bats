@@ -1,0 +1,231 @@
+#!/usr/bin/env bats
+# Tables, indexes and views made and changed over REST, and tables exported.
+# shellcheck disable=SC2154,SC2016,SC2030,SC2031 # set by api; every test is a subshell
+
+load helper
+
+holds() { # FILTER: the last answer's body satisfies it
+  jq -e "$1" <<<"$body" >/dev/null || {
+    printf 'status %s does not satisfy %s: %s\n' "$status_code" "$1" "$body" >&2
+    return 1
+  }
+}
+header() { grep -qiE "^$1: $2\$" <<<"$headers" || { printf 'no %s: %s in\n%s\n' "$1" "$2" "$headers" >&2; return 1; }; }
+answers() { # STATUS METHOD PATH [BODY]
+  local status=$1
+  shift
+  api "$@"
+  [ "$status_code" = "$status" ] || { printf '%s %s: %s %s\n' "$1" "$2" "$status_code" "$body" >&2; return 1; }
+}
+lsn() { api POST /query '{"sql": "SELECT 1"}' && jq .lsn <<<"$body"; }
+
+# ---- tables -----------------------------------------------------------------------------------------
+
+@test "a table is made as it is described, and the answer is what GET gives" {
+  start_daemon
+  answers 201 POST /tables '{"name": "books", "columns": [
+    {"name": "id", "type": "INTEGER", "primary_key": true},
+    {"name": "title", "type": "VARCHAR(40)", "not_null": true, "collation": "NOCASE"},
+    {"name": "price", "type": "REAL", "default": 9.25, "check": "price >= 0"},
+    {"name": "twice", "generated": {"expression": "price * 2", "stored": true}},
+    {"name": "isbn", "type": "TEXT", "unique": true}],
+    "unique": [["title", "isbn"]], "checks": ["price < 1000 OR title = '"'a;b'"'"]}'
+  header location /api/v1/tables/books
+  local made=$body
+  answers 200 GET /tables/books
+  [ "$body" = "$made" ]
+  holds '[.columns[] | [.name, .type, .not_null, .default, .primary_key, .generated]] == [
+    ["id", "INTEGER", false, null, 1, null], ["title", "VARCHAR(40)", true, null, 0, null],
+    ["price", "REAL", false, "9.25", 0, null], ["twice", "", false, null, 0, "stored"], ["isbn", "TEXT", false, null, 0, null]]'
+  holds '[.indexes[] | [.origin, (.columns | map(.name))]] | sort == [["unique", ["isbn"]], ["unique", ["title", "isbn"]]]'
+  sql "INSERT INTO books (title) VALUES ('A')"
+  [ "$(sql "SELECT id, price, twice FROM books WHERE title = 'a'")" = '[[1,9.25,18.5]]' ]
+  api POST /query '{"sql": "INSERT INTO books (title, price) VALUES (1, -1)"}'
+  expect_problem 409 CONFLICT
+  api POST /query '{"sql": "INSERT INTO books (title, price) VALUES (1, 1000)"}'
+  expect_problem 409 CONFLICT
+}
+
+@test "names may be anything, and are never more than names" {
+  start_daemon
+  local name='a "b"; DROP TABLE t; -- ü?'
+  sql 'CREATE TABLE t (x)'
+  answers 201 POST /tables "$(jq -cn --arg n "$name" '{name: $n, columns: [{name: $n, primary_key: true}, {name: "select"}], unique: [[$n, "select"]]}')"
+  header location '/api/v1/tables/a%20%22b%22%3B%20DROP%20TABLE%20t%3B%20--%20%C3%BC%3F'
+  holds ".name == $(jq -cn --arg n "$name" '$n') and .columns[0].name == .name"
+  answers 200 GET "$(sed -n 's/^location: //p' <<<"$headers")"
+  answers 200 GET /tables/t
+  answers 400 POST /tables '{"name": "a\u0000b", "columns": [{"name": "x"}]}'
+  answers 400 POST /tables '{"name": "z", "columns": [{"name": "a\u0000b"}]}'
+  answers 400 POST /tables '{"name": "", "columns": [{"name": "x"}]}'
+}
+
+@test "defaults are literals, or one of a few expressions" {
+  start_daemon
+  answers 201 POST /tables '{"name": "d", "columns": [{"name": "id", "primary_key": true}, {"name": "c0", "default": null},
+    {"name": "c1", "default": true}, {"name": "c2", "default": 5}, {"name": "c3", "default": -9223372036854775808},
+    {"name": "c4", "default": 0.1}, {"name": "c5", "default": "it'"'"'s; --"}, {"name": "c6", "default": {"$base64": "AAH/"}},
+    {"name": "c7", "default": {"$real": "-Infinity"}}, {"name": "c8", "default": 1e300}]}'
+  sql 'INSERT INTO d (id) VALUES (1)'
+  [ "$(sql 'SELECT c0, c1, c2, CAST(c3 AS TEXT), typeof(c3), c4, c5, c6, c7, c8 = 1e300, typeof(c8) FROM d')" = \
+    '[[null,1,5,"-9223372036854775808","integer",0.1,"it'"'"'s; --",{"$base64":"AAH/"},{"$real":"-Infinity"},1,"real"]]' ]
+  answers 201 POST /tables '{"name": "e", "columns": [{"name": "id", "primary_key": true},
+    {"name": "at", "default": {"expression": "CURRENT_TIMESTAMP"}},
+    {"name": "key", "default": {"expression": "lower(hex(randomblob(16)))"}},
+    {"name": "unix", "default": {"expression": "unixepoch()"}}]}'
+  sql 'INSERT INTO e (id) VALUES (1)'
+  [ "$(sql 'SELECT at LIKE "20__-__-__ __:__:__", length(key), unix > 1700000000 FROM e')" = '[[1,32,1]]' ]
+  local bad
+  for bad in '{"expression": "abs(1)"}' '{"expression": "1) ; --"}' '[1]' '{}' '{"$base64": "x"}' '"a\u0000"' \
+    '{"$base64": "", "expression": "random()"}'; do
+    api POST /tables "$(jq -cn --argjson d "$bad" '{name: "f", columns: [{name: "x", default: $d}]}')"
+    expect_problem 400 INVALID_MESSAGE
+    grep -q 'default' <<<"$body"
+  done
+}
+
+@test "types and expressions cannot be more than that" {
+  start_daemon
+  local bad
+  for bad in 'TEXT NOT NULL' 'TEXT)' 'INTEGER PRIMARY KEY' 'TEXT DEFAULT 1' 'TEXT, y' 'TEXT -- ' '"TEXT"' 'X(1,2,3)' 'a unique (1)'; do
+    api POST /tables "$(jq -cn --arg t "$bad" '{name: "f", columns: [{name: "x", type: $t}]}')"
+    expect_problem 400 INVALID_MESSAGE
+  done
+  for bad in '1) NOT NULL, y CHECK (1' '1; DROP TABLE t' '1 -- x' '1 /* x */' "'a" '"a' '[a' '  ' '(1' 'x)'; do
+    api POST /tables "$(jq -cn --arg c "$bad" '{name: "f", columns: [{name: "x", check: $c}]}')"
+    expect_problem 400 INVALID_MESSAGE
+    api POST /tables "$(jq -cn --arg c "$bad" '{name: "f", columns: [{name: "x"}, {name: "y", generated: {expression: $c}}]}')"
+    expect_problem 400 INVALID_MESSAGE
+    api POST /tables "$(jq -cn --arg c "$bad" '{name: "f", columns: [{name: "x"}], checks: [$c]}')"
+    expect_problem 400 INVALID_MESSAGE
+  done
+  api POST /tables '{"name": "f", "columns": [{"name": "x", "check": "nosuch > 1"}]}'
+  expect_problem 400 QUERY_ERROR
+  answers 404 GET /tables/f
+  answers 201 POST /tables '{"name": "f", "columns": [{"name": "x", "type": "DOUBLE PRECISION (10, 2)", "check": "x <> '"';--(' AND x <> 'it''s'"'"}]}'
+  holds '.columns[0].type == "DOUBLE PRECISION (10, 2)"'
+}
+
+@test "keys, foreign keys and the kinds of tables" {
+  start_daemon
+  answers 201 POST /tables '{"name": "p", "columns": [{"name": "a", "type": "INT", "primary_key": true},
+    {"name": "b", "type": "TEXT", "primary_key": true}], "strict": true, "without_rowid": true}'
+  holds '.strict and .without_rowid and ([.columns[].primary_key] == [1, 2])'
+  answers 201 POST /tables '{"name": "q", "columns": [{"name": "a", "type": "INTEGER"}, {"name": "b"}], "primary_key": ["b", "a"]}'
+  holds '[.columns[].primary_key] == [2, 1]'
+  answers 201 POST /tables '{"name": "parent", "columns": [{"name": "id", "type": "INTEGER", "primary_key": true}]}'
+  answers 201 POST /tables '{"name": "child", "columns": [
+    {"name": "x", "references": {"table": "parent", "column": "id", "on_delete": "CASCADE", "on_update": "SET NULL"}},
+    {"name": "y", "references": {"table": "parent", "deferred": true}}]}'
+  holds '.foreign_keys | map([.table, .on_delete, .on_update, .columns[0].from, .columns[0].to]) | sort == [
+    ["parent", "CASCADE", "SET NULL", "x", "id"], ["parent", "NO ACTION", "NO ACTION", "y", null]]'
+  sql 'INSERT INTO parent VALUES (1)'
+  sql 'INSERT INTO child VALUES (1, NULL)'
+  sql 'DELETE FROM parent'
+  [ "$(sql 'SELECT count(*) FROM child')" = '[[0]]' ]
+  api POST /tables '{"name": "r", "columns": [{"name": "a"}], "primary_key": ["nosuch"]}'
+  expect_problem 400 INVALID_MESSAGE
+  api POST /tables '{"name": "r", "columns": [{"name": "a", "primary_key": true}], "primary_key": ["a"]}'
+  expect_problem 400 INVALID_MESSAGE
+  api POST /tables '{"name": "r", "columns": [{"name": "a"}], "strict": true}'
+  expect_problem 400 QUERY_ERROR
+  api POST /tables '{"name": "r", "columns": [{"name": "a"}, {"name": "A"}]}'
+  expect_problem 409 CONFLICT
+}
+
+@test "a name that is taken is a conflict, unless if_not_exists says otherwise" {
+  start_daemon
+  sql 'CREATE TABLE t (x)'
+  sql 'CREATE VIEW v AS SELECT 1'
+  api POST /tables '{"name": "T", "columns": [{"name": "y"}]}'
+  expect_problem 409 CONFLICT
+  answers 200 POST /tables '{"name": "T", "columns": [{"name": "y"}], "if_not_exists": true}'
+  holds '.name == "t" and .columns[0].name == "x"'
+  answers 201 POST /tables '{"name": "u", "columns": [{"name": "y"}], "if_not_exists": true}'
+  api POST /tables '{"name": "v", "columns": [{"name": "y"}], "if_not_exists": true}'
+  expect_problem 409 CONFLICT
+  api POST /tables '{"name": "_rustydb_x", "columns": [{"name": "y"}]}'
+  expect_problem 403 PERMISSION_DENIED
+  api POST /tables '{"name": "sqlite_x", "columns": [{"name": "y"}]}'
+  expect_problem 400 QUERY_ERROR
+}
+
+@test "a table is changed in one step or not at all" {
+  start_daemon
+  sql 'CREATE TABLE t (id INTEGER PRIMARY KEY, a, b)'
+  sql "INSERT INTO t VALUES (1, 'x', 'y')"
+  answers 200 PATCH /tables/t '{"rename_columns": {"a": "A 1"}, "drop_columns": ["b"],
+    "add_columns": [{"name": "b", "type": "INT", "default": 7}, {"name": "c", "collation": "NOCASE"}], "rename_to": "u"}'
+  holds '.name == "u" and [.columns[].name] == ["id", "A 1", "b", "c"]'
+  [ "$(sql 'SELECT * FROM u')" = '[[1,"x",7,null]]' ]
+  local before
+  answers 200 GET /tables/u
+  before=$body
+  api PATCH /tables/u '{"rename_columns": {"b": "z"}, "drop_columns": ["nosuch"]}'
+  expect_problem 400 QUERY_ERROR
+  api PATCH /tables/u '{"add_columns": [{"name": "z"}, {"name": "c"}]}'
+  expect_problem 409 CONFLICT
+  api PATCH /tables/u '{"add_columns": [{"name": "z", "not_null": true}]}'
+  expect_problem 400 QUERY_ERROR
+  api PATCH /tables/u '{"add_columns": [{"name": "z", "primary_key": true}]}'
+  expect_problem 400 QUERY_ERROR
+  api PATCH /tables/u '{"add_columns": [{"name": "z"}], "rename_to": "_rustydb_z"}'
+  expect_problem 403 PERMISSION_DENIED
+  answers 200 GET /tables/u
+  [ "$body" = "$before" ]
+  api PATCH /tables/u '{}'
+  expect_problem 400 INVALID_MESSAGE
+  api PATCH /tables/t '{"rename_to": "w"}'
+  expect_problem 404 TABLE_NOT_FOUND
+  api PATCH /tables/_rustydb_log '{"rename_to": "w"}'
+  expect_problem 404 TABLE_NOT_FOUND
+  sql 'CREATE TABLE w (x)'
+  api PATCH /tables/u '{"rename_to": "w"}'
+  expect_problem 409 CONFLICT
+  sql 'CREATE VIEW v AS SELECT 1 AS one'
+  api PATCH /tables/v '{"rename_columns": {"one": "two"}}'
+  expect_problem 409 CONFLICT
+}
+
+@test "a table is dropped, when nothing forbids it" {
+  start_daemon
+  sql 'CREATE TABLE "a b" (id INTEGER PRIMARY KEY)'
+  sql 'CREATE TABLE child (x REFERENCES "a b")'
+  sql 'INSERT INTO "a b" VALUES (1)'
+  sql 'INSERT INTO child VALUES (1)'
+  api DELETE /tables/a%20b
+  expect_problem 409 CONFLICT
+  answers 200 DELETE /tables/child
+  holds '.name == "child" and .lsn > 0'
+  answers 200 DELETE /tables/a%20b
+  api DELETE /tables/a%20b
+  expect_problem 404 TABLE_NOT_FOUND
+  api DELETE /tables/_rustydb_log
+  expect_problem 404 TABLE_NOT_FOUND
+  sql 'CREATE VIEW v AS SELECT 1'
+  api DELETE /tables/v
+  expect_problem 409 CONFLICT
+}
+
+@test "truncate removes every row, and each is an event" {
+  start_daemon
+  sql 'CREATE TABLE t (id INTEGER PRIMARY KEY)'
+  sql 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) INSERT INTO t SELECT i FROM n'
+  local before
+  before=$(lsn)
+  answers 200 POST /tables/t/truncate
+  holds ".name == \"t\" and .rows_removed == 2500 and .lsn == $before + 2500"
+  [ "$(sql 'SELECT count(*) FROM t')" = '[[0]]' ]
+  answers 200 POST /tables/t/truncate
+  holds '.rows_removed == 0'
+  sql 'INSERT INTO t VALUES (1)'
+  sql 'CREATE TABLE child (x REFERENCES t)'
+  sql 'INSERT INTO child VALUES (1)'
+  api POST /tables/t/truncate
+  expect_problem 409 CONFLICT
+  sql 'CREATE VIEW v AS SELECT 1'
+  api POST /tables/v/truncate
+  expect_problem 409 CONFLICT
+  api POST /tables/nosuch/truncate
+  expect_problem 404 TABLE_NOT_FOUND
+}
