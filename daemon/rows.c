@@ -73,11 +73,11 @@ static value *add_cell(rows *r, rows_row *row, int column, error *e)
     return &cell->v;
 }
 
-static bool keep_text(rows *r, value *v, const char *p, size_t n, error *e)
+static bool keep_text(arena *mem, value *v, const char *p, size_t n, error *e)
 {
     v->type = VALUE_TEXT;
     v->len = n;
-    v->p = arena_strndup(&r->mem, p, n);
+    v->p = arena_strndup(mem, p, n);
     return v->p || no_memory(e);
 }
 
@@ -87,14 +87,14 @@ static bool is_tagged(json_t *j)
            (json_object_get(j, "$base64") || json_object_get(j, "$real"));
 }
 
-static bool set_from_json(rows *r, value *v, json_t *j, const char *name, error *e)
+bool rows_value_from_json(value *v, json_t *j, arena *mem, const char *name, error *e)
 {
     if ((!json_is_object(j) && !json_is_array(j)) || is_tagged(j))
-        return value_from_json(v, j, &r->mem, name, e);
+        return value_from_json(v, j, mem, name, e);
     char *text = json_dumps(j, JSON_COMPACT);
     if (!text)
         return no_memory(e);
-    bool ok = keep_text(r, v, text, strlen(text), e);
+    bool ok = keep_text(mem, v, text, strlen(text), e);
     free(text);
     return ok;
 }
@@ -124,7 +124,7 @@ bool rows_add_json(rows *r, json_t *object, error *e)
     {
         int column = column_of(r, key, i++, e);
         value *v = column < 0 ? NULL : add_cell(r, row, column, e);
-        if (!v || !set_from_json(r, v, item, key, e))
+        if (!v || !rows_value_from_json(v, item, &r->mem, key, e))
             return false;
         r->columns[column].seen |= seen_of(v);
     }
@@ -164,7 +164,7 @@ bool rows_add_csv(rows *r, const char *const *names, const csv_field *fields, in
             return false;
         if (fields[i].len == 0 && !fields[i].quoted)
             continue;
-        if (!keep_text(r, v, fields[i].p, fields[i].len, e))
+        if (!keep_text(&r->mem, v, fields[i].p, fields[i].len, e))
             return false;
         r->columns[column].seen |= looks_like(v->p, v->len);
     }

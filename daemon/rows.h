@@ -39,6 +39,9 @@ typedef struct rows {
     int n_rows;
 } rows;
 
+/* A member of a row: as value_from_json, but other objects and arrays become their JSON text. */
+bool rows_value_from_json(value *v, json_t *j, arena *mem, const char *name, error *e);
+
 /* Adds one JSON object. Members that are objects or arrays are kept as JSON text; absent ones
  * become NULL. */
 bool rows_add_json(rows *r, json_t *object, error *e);

@@ -111,7 +111,7 @@ static sink_state ship(run *r)
 
 static sink_state check(run *r)
 {
-    if (atomic_load_explicit(&r->gone, memory_order_relaxed))
+    if (atomic_load_explicit(&r->gone, memory_order_relaxed) || r->refusal.code != ERR_NONE)
         return SINK_GONE;
     if (r->out.failed || r->wire.failed)
         return SINK_TOO_BIG;
@@ -145,6 +145,7 @@ static void sink_restart(job_sink *s)
     r->in_rows = false;
     r->statements = 0;
     r->changes = 0;
+    error_clear(&r->refusal);
     atomic_store(&r->rows, 0);
     sink_begin(s, r->held);
 }
@@ -231,6 +232,8 @@ static void sink_done(job_sink *s, int index, const error *e)
         error_set(&no_memory, ERR_INTERNAL_ERROR, "out of memory while writing the result");
         e = &no_memory;
     }
+    if (r->refusal.code != ERR_NONE)
+        e = &r->refusal;
     if (e) {
         r->failed = true;
         r->err = *e;
@@ -281,6 +284,7 @@ run *run_new(conn *c, const run_encoder *encoder, job_kind kind)
     r->max_held = (size_t)cfg->max_result;
     r->gzip_min = (size_t)cfg->gzip_min;
     error_clear(&r->err);
+    error_clear(&r->refusal);
     list_init(&r->conn_link);
     return r;
 }

@@ -78,6 +78,7 @@ typedef struct run {
     /* written on engine threads, read on the reactor's too */
     atomic_llong rows;         /* given by the statements so far */
     atomic_llong started_us;   /* monotonic; 0: it waits */
+    error refusal;             /* the encoder's: with a code, the job ends here and fails with it */
     int64_t changes;           /* of all its statements; the sink's */
     struct query_watch *watch; /* NULL: nobody wants to know of it (query_events.h); owned */
 

@@ -1,0 +1,145 @@
+/* Statements on the rows of a table, piece by piece. */
+#include "daemon/api/rows.h"
+#include "base/sqlname.h"
+#include "daemon/params.h"
+#include "daemon/rows.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool rows_no_memory(error *e)
+{
+    return error_set(e, ERR_INTERNAL_ERROR, "out of memory");
+}
+
+void row_sql_init(row_sql *s, rows_op *op)
+{
+    *s = (row_sql){.op = op};
+}
+
+void row_sql_add(row_sql *s, const char *text)
+{
+    buf_adds(&s->text, text);
+}
+
+void row_sql_name(row_sql *s, const char *name)
+{
+    sqlname_add(&s->text, name);
+}
+
+void row_sql_column(row_sql *s, const char *name)
+{
+    row_sql_name(s, s->op->table.name);
+    row_sql_add(s, ".");
+    row_sql_name(s, name);
+}
+
+void row_sql_value(row_sql *s, const value *v)
+{
+    row_sql_add(s, "?");
+    if (s->n == s->cap) {
+        int cap = s->cap ? s->cap * 2 : 16;
+        value *grown = arena_alloc(&s->op->r->job.mem, sizeof *grown * (size_t)cap);
+        if (!grown) {
+            s->text.failed = true;
+            return;
+        }
+        if (s->n)
+            memcpy(grown, s->params, sizeof *grown * (size_t)s->n);
+        s->params = grown;
+        s->cap = cap;
+    }
+    s->params[s->n++] = *v;
+}
+
+void row_sql_all_columns(row_sql *s)
+{
+    const row_table *t = &s->op->table;
+    for (int i = 0; i < t->n_columns; i++) {
+        row_sql_add(s, i ? ", " : " ");
+        row_sql_column(s, t->columns[i].name);
+    }
+}
+
+void row_sql_where_key(row_sql *s, const value *key)
+{
+    const row_table *t = &s->op->table;
+    for (int i = 0; i < t->n_key; i++) {
+        row_sql_add(s, i ? " AND " : " WHERE ");
+        row_sql_column(s, t->columns[t->key[i]].name);
+        row_sql_add(s, " = ");
+        row_sql_value(s, &key[i]);
+    }
+}
+
+bool row_sql_end(row_sql *s, bool ok, error *e)
+{
+    job *j = &s->op->r->job;
+    engine_stmt *to = &s->op->stmts[j->n_stmts];
+    if (ok && s->n > PARAMS_MAX)
+        ok = error_set(e, ERR_INVALID_MESSAGE, "more than %d values in one statement", PARAMS_MAX);
+    if (ok) {
+        *to = (engine_stmt){.n_params = s->n, .params = s->params};
+        to->sql = s->text.failed ? NULL : arena_strndup(&j->mem, s->text.data, s->text.len);
+        ok = to->sql || rows_no_memory(e);
+    }
+    if (ok)
+        j->n_stmts++;
+    buf_free(&s->text);
+    return ok;
+}
+
+void row_write(json_writer *w, const row_table *t, const value *row)
+{
+    jw_begin_object(w);
+    for (int i = 0; i < t->n_columns; i++) {
+        jw_keyn(w, t->columns[i].name, strlen(t->columns[i].name));
+        value_write_json(w, &row[i]);
+    }
+    jw_end_object(w);
+}
+
+/* ---- what a body holds ------------------------------------------------------------------------
+ */
+
+static bool has_column(const row_values *v, const row_column *c)
+{
+    for (int i = 0; i < v->n; i++) {
+        if (v->columns[i] == c)
+            return true;
+    }
+    return false;
+}
+
+bool row_values_read(rows_op *op, json_t *object, bool skip_generated, const char *where,
+                     row_values *out, error *e)
+{
+    arena *mem = &op->r->job.mem;
+    const char *key;
+    json_t *item;
+    char what[160];
+    *out = (row_values){
+        .columns = arena_alloc(mem, sizeof *out->columns * (json_object_size(object) + 1)),
+        .values = arena_alloc(mem, sizeof *out->values * (json_object_size(object) + 1)),
+    };
+    if (!out->columns || !out->values)
+        return rows_no_memory(e);
+    json_object_foreach(object, key, item)
+    {
+        const row_column *c = row_table_find(&op->table, key, strlen(key), e);
+        if (!c)
+            return false;
+        snprintf(what, sizeof what, "%s%s", where, key);
+        if (c->generated && skip_generated)
+            continue;
+        if (c->generated)
+            return error_set(e, ERR_INVALID_MESSAGE, "%s: the column is computed, not written",
+                             what);
+        if (has_column(out, c))
+            return error_set(e, ERR_INVALID_MESSAGE, "%s: the column is given twice", what);
+        if (!rows_value_from_json(&out->values[out->n], item, mem, what, e))
+            return false;
+        out->columns[out->n++] = c;
+    }
+    return true;
+}
