@@ -21,7 +21,7 @@ conn *conn_new(reactor *r, struct lws *wsi, int fd)
     c->state = CONN_HTTP;
     c->serial = atomic_fetch_add(&r->d->next_conn, 1) + 1;
     c->taken = -1;
-    c->last_activity_us = c->wrote_us = clock_mono_us();
+    c->opened_us = c->last_activity_us = c->wrote_us = clock_mono_us();
     list_init(&c->dirty_link);
     list_init(&c->runs);
     list_init(&c->out.items);

@@ -39,6 +39,7 @@ typedef struct conn {
     bool over_limit; /* accepted past max_connections, to be told so and closed */
     bool blocked;    /* the socket took not everything; a writable callback is under way */
     outq out;
+    int64_t opened_us;        /* monotonic */
     int64_t last_activity_us; /* monotonic: last byte read, or end of the last request */
     int64_t asked_us; /* a message of this time is being answered: the next item queued is it */
     uint64_t messages_in, messages_out, bytes_in, bytes_out; /* messages: of a WebSocket */

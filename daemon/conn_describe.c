@@ -73,7 +73,7 @@ void describe_moment(json_writer *w, const server *d, const char *key, int64_t m
 }
 
 /* HOST:PORT; asked of the socket, so that an idle connection need not keep it. */
-static void put_remote(json_writer *w, int fd)
+void describe_remote(json_writer *w, int fd)
 {
     struct sockaddr_storage from;
     socklen_t n = sizeof from;
@@ -141,7 +141,7 @@ void conn_describe(conn *c, json_writer *w)
     conn_phase_of(c, &phase);
     jw_begin_object(w);
     put_str(w, "connection_id", s->id);
-    put_remote(w, c->fd);
+    describe_remote(w, c->fd);
     put_str(w, "protocol", lws_is_ssl(c->wsi) ? "wss" : "ws");
     put_str(w, "subprotocol", s->protocol->name);
     put_str(w, "state", conn_phase_name(phase));

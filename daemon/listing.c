@@ -127,6 +127,8 @@ static void reply_page(request *q, survey *s)
     jw_begin_array(&w);
     merge_rows(s, &w);
     jw_end_array(&w);
+    if (l->kind->add_members)
+        l->kind->add_members(q->c->r->d, &w);
     http_end_json(q, 200, &w);
 }
 

@@ -32,6 +32,8 @@ typedef struct listing_kind {
     /* Describes those of the wanted numbers (ascending) that are here, in that order, between
      * listing_begin and listing_end. */
     void (*describe)(reactor *r, const uint64_t *wanted, size_t n, listing_rows *to);
+    /* NULL, or writes further members behind a page's rows; on the asker's thread. */
+    void (*add_members)(server *d, json_writer *w);
 } listing_kind;
 
 /* Around the description of one; the writer is begin's to set up. */

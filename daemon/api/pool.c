@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "daemon/api/api.h"
 #include "daemon/conn_describe.h"
+#include "daemon/tx_describe.h"
 
 #include <string.h>
 
@@ -44,23 +45,6 @@ static void put_readers(json_writer *w, const engine_pool *p)
     jw_end_object(w);
 }
 
-static void put_transaction(json_writer *w, const server *d, const engine_pool *p)
-{
-    jw_key(w, "transaction");
-    if (!p->writer.tx[0]) {
-        jw_null(w);
-        return;
-    }
-    int64_t now = clock_mono_us();
-    jw_begin_object(w);
-    jw_key(w, "id");
-    jw_str(w, p->writer.tx);
-    describe_moment(w, d, "opened_at", p->writer.tx_opened_us);
-    put_ms(w, "open_ms", now - p->writer.tx_opened_us);
-    put_ms(w, "idle_ms", now - p->writer.tx_last_us);
-    jw_end_object(w);
-}
-
 /* Its members alone. */
 static void put_writer(json_writer *w, const server *d, const engine_pool *p)
 {
@@ -69,7 +53,8 @@ static void put_writer(json_writer *w, const server *d, const engine_pool *p)
     jw_bool(w, p->writer.busy);
     put_int(w, "queued", p->writer.queued);
     put_int(w, "max_queue", p->max_queue);
-    put_transaction(w, d, p);
+    jw_key(w, "transaction");
+    describe_transaction(w, d, p);
     put_int(w, "commits", p->writer.commits);
     put_int(w, "committed_statements", p->writer.commit_statements);
     jw_key(w, "mean_group");

@@ -84,3 +84,15 @@ api_says() { api GET "$1" && holds "$2" 2>/dev/null; }
   holds '(.sql | length) == 1000 and .sql_bytes > 3000'
   api DELETE /monitoring/queries/long
 }
+
+# ---- sessions ---------------------------------------------------------------------------------------
+
+@test "sessions of both kinds stand in one list, with the open transaction" {
+  start_daemon --reactors 2
+  api GET /monitoring/sessions
+  [ "$status_code" = 200 ]
+  holds '.total == 1 and .transactions == []'
+  holds '.sessions[0] | .kind == "http" and .state == "active" and .user == "root" and .tls == false
+    and .request == "GET /api/v1/monitoring/sessions" and (.remote_address | startswith("127.0.0.1:"))'
+  case_of monitoring sessions
+}

@@ -1,0 +1,71 @@
+"""What goes on and what it costs: active queries, sessions, the pool."""
+
+import json
+import threading
+import time
+import urllib.request
+
+ENDLESS = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c"
+
+
+def start_query(c, name):
+    """Runs a statement without end on a connection of its own."""
+    def run():
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{c.port}/api/v1/query",
+            json.dumps({"sql": ENDLESS, "id": name}).encode(),
+            {"Authorization": f"Bearer {c.token}", "Content-Type": "application/json"})
+        try:
+            urllib.request.urlopen(request, timeout=60).read()
+        except urllib.error.HTTPError as e:
+            e.read()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    end = time.monotonic() + 30
+    while not any(q["id"] == name and q["state"] == "running"
+                  for q in c.call("listActiveQueries", 200)["queries"]):
+        assert time.monotonic() < end, "the query did not start"
+        time.sleep(0.02)
+    return thread
+
+
+def active_queries(c):
+    thread = start_query(c, "moni-query")
+    c.call("listActiveQueries", 200, query={"state": "running", "user": "root", "min_ms": 0,
+                                            "offset": 0, "limit": 10})
+    c.call("listActiveQueries", 400, query={"state": "asleep"})
+    one = c.call("getActiveQuery", 200, path={"id": "moni-query"})
+    assert one["rows"] == 0, one
+    c.call("listSessions", 200, query={"kind": "http"})
+    c.call("listPoolReaders", 200, query={"limit": 5})
+    c.call("cancelActiveQuery", 200, path={"id": "moni-query"})
+    thread.join()
+    c.call("getActiveQuery", 404, path={"id": "moni-query"})
+    c.call("getActiveQuery", 400, path={"id": "moni-query"}, query={"verbose": 1})
+    c.call("cancelActiveQuery", 404, path={"id": "moni-query"})
+    c.call("cancelActiveQuery", 400, path={"id": "moni-query"}, query={"reason": "none"})
+
+
+def sessions(c):
+    c.call("listSessions", 200)
+    c.call("listSessions", 200, query={"kind": "websocket", "offset": 1})
+    c.call("listSessions", 400, query={"kind": "pigeon"})
+
+
+def pool(c):
+    c.call("getPool", 200)
+    c.call("getPoolWriter", 200)
+    c.call("getPoolStatements", 200)
+    c.call("forgetPoolStatements", 200)
+    assert c.call("resizePool", 200, body={"readers": 3})["readers"]["wanted_threads"] == 3
+    c.call("resizePool", 200, body={"readers": 2, "max_read_connections": 32})
+    c.call("resizePool", 400, body={})
+    assert c.call("drainPool", 200)["state"] in ("draining", "drained")
+    assert c.call("resumePool", 200)["state"] == "open"
+
+
+def run(c):
+    active_queries(c)
+    sessions(c)
+    pool(c)
