@@ -26,7 +26,7 @@ bool ddl_text(const json_t *from, const char *name, const char *where, const cha
     return !*out || usable_text(text, where, name, e);
 }
 
-static bool put_name(const json_t *name, const char *where, buf *out, error *e)
+bool ddl_put_name(const json_t *name, const char *where, buf *out, error *e)
 {
     if (!usable_text(name, where, "", e))
         return false;
@@ -44,7 +44,7 @@ static bool put_names(const json_t *names, const char *where, buf *out, error *e
     {
         if (i)
             buf_adds(out, ", ");
-        if (!put_name(one, where, out, e))
+        if (!ddl_put_name(one, where, out, e))
             return false;
     }
     buf_addc(out, ')');
@@ -57,8 +57,7 @@ static void put_table(const char *table, buf *out)
     sqlname_add(out, table);
 }
 
-/* By name, in whatever case its ASCII letters are, as SQLite has it. */
-static bool has_column(const json_t *columns, const char *name)
+bool ddl_has_column(const json_t *columns, const char *name)
 {
     size_t i;
     const json_t *one;
@@ -77,7 +76,7 @@ static bool are_columns(const json_t *columns, const json_t *names, const char *
     const json_t *one;
     json_array_foreach(names, i, one)
     {
-        if (!has_column(columns, json_string_value(one)))
+        if (!ddl_has_column(columns, json_string_value(one)))
             return error_set(e, ERR_INVALID_MESSAGE, "%s names '%s', which is not a column", where,
                              json_string_value(one));
     }
@@ -121,7 +120,7 @@ static const char *why_not_expression(const char *s)
     return depth ? "has parentheses that do not match" : NULL;
 }
 
-static bool put_expression(const json_t *text, const char *where, buf *out, error *e)
+bool ddl_put_expression(const json_t *text, const char *where, buf *out, error *e)
 {
     if (!usable_text(text, where, "", e))
         return false;
@@ -257,7 +256,7 @@ static bool put_generated(const json_t *column, const char *where, buf *out, err
         return true;
     snprintf(what, sizeof what, "%sgenerated.expression", where);
     buf_adds(out, " GENERATED ALWAYS AS ");
-    if (!put_expression(json_object_get(generated, "expression"), what, out, e))
+    if (!ddl_put_expression(json_object_get(generated, "expression"), what, out, e))
         return false;
     if (json_is_true(json_object_get(generated, "stored")))
         buf_adds(out, " STORED");
@@ -279,12 +278,12 @@ static bool put_references(const json_t *to, const char *where, buf *out, error 
         return true;
     buf_adds(out, " REFERENCES ");
     snprintf(what, sizeof what, "%sreferences.table", where);
-    if (!put_name(json_object_get(to, "table"), what, out, e))
+    if (!ddl_put_name(json_object_get(to, "table"), what, out, e))
         return false;
     if (column) {
         snprintf(what, sizeof what, "%sreferences.column", where);
         buf_addc(out, '(');
-        if (!put_name(column, what, out, e))
+        if (!ddl_put_name(column, what, out, e))
             return false;
         buf_addc(out, ')');
     }
@@ -302,7 +301,7 @@ static bool put_column(const json_t *column, const char *where, buf *out, error 
     const char *collation = json_string_value(json_object_get(column, "collation"));
     char what[WHERE_ROOM + 24];
     snprintf(what, sizeof what, "%sname", where);
-    if (!put_name(json_object_get(column, "name"), what, out, e) ||
+    if (!ddl_put_name(json_object_get(column, "name"), what, out, e) ||
         !put_type(column, where, out, e))
         return false;
     if (json_is_true(json_object_get(column, "not_null")))
@@ -318,7 +317,7 @@ static bool put_column(const json_t *column, const char *where, buf *out, error 
     if (check) {
         buf_adds(out, " CHECK ");
         snprintf(what, sizeof what, "%scheck", where);
-        if (!put_expression(check, what, out, e))
+        if (!ddl_put_expression(check, what, out, e))
             return false;
     }
     return put_references(json_object_get(column, "references"), where, out, e);
@@ -392,7 +391,7 @@ static bool put_checks(const json_t *doc, buf *out, error *e)
     {
         snprintf(where, sizeof where, "checks[%zu]", i);
         buf_adds(out, ", CHECK ");
-        if (!put_expression(one, where, out, e))
+        if (!ddl_put_expression(one, where, out, e))
             return false;
     }
     return true;
@@ -410,7 +409,7 @@ static void put_options(const json_t *doc, buf *out)
 bool ddl_create_table(const json_t *doc, buf *out, error *e)
 {
     buf_adds(out, "CREATE TABLE main.");
-    if (!put_name(json_object_get(doc, "name"), "name", out, e))
+    if (!ddl_put_name(json_object_get(doc, "name"), "name", out, e))
         return false;
     buf_adds(out, " (");
     if (!put_columns(json_object_get(doc, "columns"), out, e) || !put_primary_key(doc, out, e) ||
@@ -443,7 +442,7 @@ bool ddl_add_column(const char *table, const json_t *column, size_t at, buf *out
 bool ddl_drop_column(const char *table, const json_t *name, buf *out, error *e)
 {
     alter(table, "DROP COLUMN", out);
-    return put_name(name, "drop_columns", out, e);
+    return ddl_put_name(name, "drop_columns", out, e);
 }
 
 bool ddl_rename_column(const char *table, const char *from, const json_t *to, buf *out, error *e)
@@ -451,11 +450,11 @@ bool ddl_rename_column(const char *table, const char *from, const json_t *to, bu
     alter(table, "RENAME COLUMN", out);
     sqlname_add(out, from);
     buf_adds(out, " TO ");
-    return put_name(to, "rename_columns", out, e);
+    return ddl_put_name(to, "rename_columns", out, e);
 }
 
 bool ddl_rename_table(const char *table, const json_t *to, buf *out, error *e)
 {
     alter(table, "RENAME TO", out);
-    return put_name(to, "rename_to", out, e);
+    return ddl_put_name(to, "rename_to", out, e);
 }

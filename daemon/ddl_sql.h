@@ -23,8 +23,23 @@ bool ddl_drop_column(const char *table, const json_t *name, buf *out, error *e);
 bool ddl_rename_column(const char *table, const char *from, const json_t *to, buf *out, error *e);
 bool ddl_rename_table(const char *table, const json_t *to, buf *out, error *e);
 
+/* CREATE INDEX for the body of createIndex; `columns` are those of the table, as it is described.
+ */
+bool ddl_create_index(const char *table, const json_t *columns, const json_t *doc, buf *out,
+                      error *e);
+
+/* ---- parts ----
+ * `where` names the place in messages. */
+
 /* The text of a member, which may be absent (then it is NULL). INVALID_MESSAGE when it holds a NUL,
  * which SQL text cannot; `where` goes before the name in the message. */
 bool ddl_text(const json_t *from, const char *name, const char *where, const char **out, error *e);
+/* A name in quotes. */
+bool ddl_put_name(const json_t *name, const char *where, buf *out, error *e);
+/* An expression in parentheses; INVALID_MESSAGE when it could reach beyond them. */
+bool ddl_put_expression(const json_t *text, const char *where, buf *out, error *e);
+/* Whether one of the columns (objects with a name) has this name, in whatever case its ASCII
+ * letters are, as SQLite has it. */
+bool ddl_has_column(const json_t *columns, const char *name);
 
 #endif

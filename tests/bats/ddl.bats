@@ -229,3 +229,77 @@ lsn() { api POST /query '{"sql": "SELECT 1"}' && jq .lsn <<<"$body"; }
   api POST /tables/nosuch/truncate
   expect_problem 404 TABLE_NOT_FOUND
 }
+
+# ---- indexes ----------------------------------------------------------------------------------------
+
+@test "indexes are made, shown, listed and dropped" {
+  start_daemon
+  sql 'CREATE TABLE "t 1" (id INTEGER PRIMARY KEY, a TEXT, b REAL UNIQUE)'
+  sql "INSERT INTO \"t 1\" (a, b) VALUES ('x', 1), ('X', 2)"
+  answers 201 POST /tables/t%201/indexes '{"name": "i \"1\"", "columns": [{"column": "A", "collation": "NOCASE", "descending": true},
+    {"expression": "abs(b)"}], "where": "b > 0"}'
+  header location '/api/v1/tables/t%201/indexes/i%20%221%22'
+  holds '.name == "i \"1\"" and .unique == false and .partial and .origin == "create_index"'
+  holds '.columns == [{"name": "a", "descending": true, "collation": "NOCASE"}, {"name": null, "descending": false, "collation": "BINARY"}]'
+  local made=$body
+  answers 200 GET '/tables/t%201/indexes/I%20%221%22'
+  [ "$body" = "$made" ]
+  answers 201 POST /tables/t%201/indexes '{"name": "u", "columns": [{"column": "a"}], "unique": true}'
+  holds '.unique'
+  api POST /tables/t%201/indexes '{"name": "v", "columns": [{"column": "a", "collation": "NOCASE"}], "unique": true}'
+  expect_problem 409 CONFLICT
+  answers 200 GET /tables/t%201/indexes
+  holds '.total == 3 and .offset == 0 and .limit == 100 and [.indexes[].origin] == ["create_index", "unique", "create_index"]'
+  answers 200 GET '/tables/t%201/indexes?offset=1&limit=1'
+  holds '.total == 3 and [.indexes[].origin] == ["unique"]'
+  local auto
+  auto=$(jq -r '.indexes[0].name' <<<"$body" | jq -sRr '.[:-1] | @uri')
+  api DELETE "/tables/t%201/indexes/$auto"
+  expect_problem 409 CONFLICT
+  answers 200 DELETE /tables/t%201/indexes/U
+  api DELETE /tables/t%201/indexes/u
+  expect_problem 404 NOT_FOUND
+  answers 200 GET /tables/t%201/indexes
+  holds '.total == 2'
+}
+
+@test "an index is refused where it names what is not there" {
+  start_daemon
+  sql 'CREATE TABLE t (a, b)'
+  sql 'CREATE TABLE other (x)'
+  sql 'CREATE INDEX i ON other (x)'
+  api POST /tables/t/indexes '{"name": "j", "columns": [{"column": "nosuch"}]}'
+  expect_problem 400 QUERY_ERROR
+  api POST /tables/t/indexes '{"name": "j", "columns": [{"expression": "nosuch + 1"}]}'
+  expect_problem 400 QUERY_ERROR
+  api POST /tables/t/indexes '{"name": "j", "columns": [{"expression": "random()"}]}'
+  expect_problem 400 QUERY_ERROR
+  api POST /tables/t/indexes '{"name": "j", "columns": [{"expression": "a) ; DROP TABLE t; --"}]}'
+  expect_problem 400 INVALID_MESSAGE
+  api POST /tables/t/indexes '{"name": "j", "columns": [{"column": "a"}], "where": "1; DROP TABLE t"}'
+  expect_problem 400 INVALID_MESSAGE
+  api POST /tables/t/indexes '{"name": "j", "columns": [{"column": "a", "expression": "b"}]}'
+  expect_problem 400 INVALID_MESSAGE
+  api POST /tables/t/indexes '{"name": "j", "columns": [{"descending": true}]}'
+  expect_problem 400 INVALID_MESSAGE
+  api POST /tables/t/indexes '{"name": "I", "columns": [{"column": "a"}]}'
+  expect_problem 409 CONFLICT
+  api POST /tables/t/indexes '{"name": "other", "columns": [{"column": "a"}]}'
+  expect_problem 409 CONFLICT
+  api POST /tables/t/indexes '{"name": "_rustydb_i", "columns": [{"column": "a"}]}'
+  expect_problem 403 PERMISSION_DENIED
+  api POST /tables/nosuch/indexes '{"name": "j", "columns": [{"column": "a"}]}'
+  expect_problem 404 TABLE_NOT_FOUND
+  api GET /tables/_rustydb_log/indexes
+  expect_problem 404 TABLE_NOT_FOUND
+  api GET /tables/t/indexes/i
+  expect_problem 404 NOT_FOUND
+  api DELETE /tables/t/indexes/i
+  expect_problem 404 NOT_FOUND
+  answers 200 GET /tables/other/indexes/i
+  sql 'CREATE VIEW v AS SELECT 1 AS x'
+  answers 200 GET /tables/v/indexes
+  holds '.total == 0'
+  api POST /tables/v/indexes '{"name": "j", "columns": [{"column": "x"}]}'
+  expect_problem 400 QUERY_ERROR
+}

@@ -3,6 +3,7 @@
 
 def run(c):
     tables(c)
+    indexes(c)
 
 
 def tables(c):
@@ -48,3 +49,23 @@ def tables(c):
     c.call("dropTable", 200, path={"name": "ddl_loans"})
     c.call("dropTable", 200, path=path)
     c.call("dropTable", 404, path=path)
+
+
+def indexes(c):
+    c.sql("CREATE TABLE ddl_indexed (a TEXT UNIQUE, b)")
+    table = {"name": "ddl_indexed"}
+    index = {"name": "ddl_indexed_b", "columns": [{"column": "b", "descending": True}, {"expression": "a || b"}]}
+    c.call("createIndex", 201, path=table, body=index)
+    c.call("createIndex", 409, path=table, body=index)
+    c.call("createIndex", 400, path=table, body=dict(index, name="ddl_bad", where="nosuch > 1"))
+    c.call("createIndex", 404, path={"name": "ddl_nosuch"}, body=index)
+    found = c.call("listIndexes", 200, path=table)
+    assert found["total"] == 2, found
+    c.call("listIndexes", 404, path={"name": "ddl_nosuch"})
+    c.call("getIndex", 200, path={**table, "index": "ddl_indexed_b"})
+    c.call("getIndex", 404, path={**table, "index": "ddl_nosuch"})
+    automatic = next(i["name"] for i in found["indexes"] if i["origin"] == "unique")
+    c.call("dropIndex", 409, path={**table, "index": automatic})
+    c.call("dropIndex", 200, path={**table, "index": "ddl_indexed_b"})
+    c.call("dropIndex", 404, path={**table, "index": "ddl_indexed_b"})
+    c.sql("DROP TABLE ddl_indexed")
