@@ -664,6 +664,28 @@ void http_reply(request *q, int status, const char *json, size_t n)
     http_reply_with(q, status, "application/json", NULL, json, n);
 }
 
+/* As one segment of a path (RFC 3986, 3.3). */
+static void put_segment(buf *out, const char *name)
+{
+    for (; *name; name++) {
+        if (isalnum((unsigned char)*name) || strchr("-._~", *name))
+            buf_addc(out, *name);
+        else
+            buf_addf(out, "%%%02X", (unsigned char)*name);
+    }
+}
+
+void http_reply_created(request *q, const char *place, const char *name, const char *json,
+                        size_t n)
+{
+    buf headers = BUF_INIT;
+    buf_addf(&headers, "Location: %s", place);
+    put_segment(&headers, name);
+    buf_adds(&headers, "\r\n");
+    http_reply_with(q, 201, "application/json", buf_cstr(&headers), json, n);
+    buf_free(&headers);
+}
+
 void http_begin_json(json_writer *w, buf *out)
 {
     *out = BUF_INIT;
@@ -671,16 +693,32 @@ void http_begin_json(json_writer *w, buf *out)
     jw_begin_object(w);
 }
 
-void http_end_json(request *q, int status, json_writer *w)
+/* Ends the object; when memory ran out, the request is answered and the buf free. */
+static bool end_object(request *q, json_writer *w)
 {
     error e;
     jw_end_object(w);
-    if (w->out->failed) {
-        error_set(&e, ERR_INTERNAL_ERROR, "there is no memory for the answer");
-        http_reply_error(q, &e);
-    } else {
-        http_reply(q, status, w->out->data, w->out->len);
-    }
+    if (!w->out->failed)
+        return true;
+    error_set(&e, ERR_INTERNAL_ERROR, "there is no memory for the answer");
+    http_reply_error(q, &e);
+    buf_free(w->out);
+    return false;
+}
+
+void http_end_json(request *q, int status, json_writer *w)
+{
+    if (!end_object(q, w))
+        return;
+    http_reply(q, status, w->out->data, w->out->len);
+    buf_free(w->out);
+}
+
+void http_end_created(request *q, const char *place, const char *name, json_writer *w)
+{
+    if (!end_object(q, w))
+        return;
+    http_reply_created(q, place, name, w->out->data, w->out->len);
     buf_free(w->out);
 }
 

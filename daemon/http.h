@@ -97,10 +97,15 @@ void http_reply(request *q, int status, const char *json, size_t n);
  * themselves (Cache-Control), nobody may keep the answer. */
 void http_reply_with(request *q, int status, const char *content_type, const char *headers,
                      const char *body, size_t n);
-/* The same for an object that is written piece by piece: begin, write the members, end. The buf is
+/* 201 with a JSON document and the place of what was made: `place`, a path that ends in '/', and its
+ * name, which is percent-encoded. */
+void http_reply_created(request *q, const char *place, const char *name, const char *json,
+                        size_t n);
+/* Answers with an object that is written piece by piece: begin, write the members, end. The buf is
  * begin's to set up and end's to free; when memory ran out the answer is INTERNAL_ERROR. */
 void http_begin_json(json_writer *w, buf *out);
 void http_end_json(request *q, int status, json_writer *w);
+void http_end_created(request *q, const char *place, const char *name, json_writer *w);
 void http_reply_error(request *q, const error *e);
 /* The same, with a challenge for credentials (RFC 9110, 11.6.1). */
 void http_reply_challenge(request *q, const error *e, const char *challenge);

@@ -40,8 +40,11 @@ static void reply(request *q, const replication_call *call)
         http_reply_error(q, &call->err);
     else if (call->op == REPLICATION_DROP)
         reply_dropped(q, call->name);
+    else if (call->op == REPLICATION_CREATE)
+        http_reply_created(q, "/api/v1/replication/slots/", call->name, call->json.data,
+                           call->json.len);
     else
-        http_reply(q, call->op == REPLICATION_CREATE ? 201 : 200, call->json.data, call->json.len);
+        http_reply(q, 200, call->json.data, call->json.len);
 }
 
 static void on_reactor(reactor *r, reactor_msg *m)

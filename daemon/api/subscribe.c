@@ -26,6 +26,7 @@ typedef struct subscribed_part {
     bool found; /* the connection is here */
     error e;    /* why not; ERR_NONE: it is subscribed */
     buf text;   /* the subscription */
+    char name[32];
 } subscribed_part;
 
 static void note(subscribed_part *part, const sub *s, const error *e)
@@ -38,6 +39,7 @@ static void note(subscribed_part *part, const sub *s, const error *e)
     }
     jw_init(&w, &part->text);
     sub_describe(s, &w);
+    hub_sub_name(s, part->name);
 }
 
 static void told(sub_watch *w, const sub *s, const error *e)
@@ -91,7 +93,8 @@ static void reply_subscribed(request *q, const subscribed_part *part)
     if (e.code != ERR_NONE)
         http_reply_error(q, &e);
     else
-        http_reply(q, 201, part->text.data, part->text.len);
+        http_reply_created(q, "/api/v1/ws/subscriptions/", part->name, part->text.data,
+                           part->text.len);
 }
 
 static void subscribing_done(survey *s, conn *asker)

@@ -17,7 +17,7 @@ static void begun(request *q, run *r)
     jw_int(&w, cfg->transaction_idle);
     jw_key(&w, "max_ms");
     jw_int(&w, cfg->transaction_max);
-    http_end_json(q, 201, &w);
+    http_end_created(q, "/api/v1/transactions/", r->job.tx, &w);
 }
 
 static void ended(request *q, run *r)
