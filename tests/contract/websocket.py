@@ -92,6 +92,7 @@ def slots(c):
     Session(c, "/api/v1/ws/replication",
             {"id": "1", "type": "subscribe", "payload": {"slot_name": "warehouse"}})
     consumer = c.call("listReplicationConsumers", 200)["consumers"][0]
+    assert c.call("getReplicationSlot", 200, path=name)["state"] == "active"
     c.call("deleteReplicationSlot", 409, path=name)
     c.call("closeConnection", 200, path={"id": consumer["connection_id"]})
     until = time.monotonic() + 30
