@@ -31,7 +31,8 @@ BUILD_PACKAGES := gcc libc6-dev make pkg-config libwebsockets-dev libwebsockets-
 	libcurl4-openssl-dev libjansson-dev libssl-dev libreadline-dev libsqlite3-dev libinih-dev \
 	zlib1g-dev libyaml-dev
 CHECK_PACKAGES := $(BUILD_PACKAGES) bats parallel libcmocka-dev valgrind clang libclang-rt-dev clang-format-19 \
-	cppcheck shellcheck iso-codes jq curl openssl sqlite3 procps python3 python3-websockets python3-jsonschema python3-yaml util-linux mandoc
+	cppcheck shellcheck iso-codes jq curl openssl sqlite3 procps python3 python3-websockets python3-jsonschema python3-yaml util-linux mandoc \
+	chromium fonts-dejavu-core $(if $(shell command -v npm),,npm)
 PKGS := libwebsockets libuv libcurl jansson libcrypto libssl readline sqlite3 inih zlib
 
 # As many jobs as there are processors, unless the caller says otherwise.

@@ -1,0 +1,37 @@
+#!/usr/bin/env bats
+# The documents under a linter, Swagger UI in a browser, and the examples of clients. What these need
+# comes from npm (tests/web/package-lock.json) into build/web, and from Debian (Chromium).
+
+load helper
+
+setup_file() {
+  local web=$BATS_TEST_DIRNAME/../../build/web
+  mkdir -p "$web"
+  cp "$BATS_TEST_DIRNAME"/../web/{package.json,package-lock.json,.npmrc,redocly.yaml} "$web"
+  if ! cmp -s "$web/package-lock.json" "$web/installed"; then
+    (cd "$web" && npm ci --loglevel=error >npm.log 2>&1) || {
+      cat "$web/npm.log" >&2
+      return 1
+    }
+    cp "$web/package-lock.json" "$web/installed"
+  fi
+}
+
+setup() {
+  rustydb_setup
+  export WEB_MODULES=$REPO/build/web REDOCLY_TELEMETRY=off
+  [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || skip "needs Node.js 20"
+}
+
+@test "the OpenAPI document has nothing that its linter would remark on" {
+  start_daemon
+  curl -sf "$RUSTYDB_URL/api-docs/openapi.json" >"$T/openapi.json"
+  "$WEB_MODULES/node_modules/.bin/redocly" lint --config "$WEB_MODULES/redocly.yaml" "$T/openapi.json"
+}
+
+@test "Swagger UI in a browser: authorise, run a query, see the rows" {
+  start_daemon
+  timeout --kill-after=5 $((180 * SLOW)) \
+    node "$REPO/tests/web/swagger.mjs" "$RUSTYDB_URL" "$TOKEN" "$REPO/openapi/ui" "$REPO/build/screenshots"
+  [ -s "$REPO/build/screenshots/query.png" ]
+}
