@@ -10,6 +10,7 @@
 typedef struct step {
     schema_found found;
     schema_done done;
+    bool or_not; /* `found` is called when there is nothing, too */
     engine_stmt *stmts;
     int status; /* of the answer that is the description itself */
 } step;
@@ -95,6 +96,11 @@ static void look(request *q, const char *name, const step *s)
 void schema_find(request *q, const char *name, schema_found then)
 {
     look(q, name, &(step){.found = then});
+}
+
+void schema_find_or_not(request *q, const char *name, schema_found then)
+{
+    look(q, name, &(step){.found = then, .or_not = true});
 }
 
 bool schema_is_view(const json_t *table)
@@ -232,6 +238,8 @@ static void step_done(run *r)
         described(r, s->status);
     else if (s->done)
         s->done(r->c->req, r);
+    else if (r->failed && s->or_not && r->err.code == ERR_TABLE_NOT_FOUND)
+        s->found(r->c->req, NULL);
     else if (r->failed)
         http_reply_error(r->c->req, &r->err);
     else

@@ -18,6 +18,8 @@ typedef void (*schema_done)(request *q, run *r);
 /* Looks at the table or view of this name. Answers TABLE_NOT_FOUND when there is none; internal
  * tables count as none. */
 void schema_find(request *q, const char *name, schema_found then);
+/* The same, but `then` gets NULL when there is none. */
+void schema_find_or_not(request *q, const char *name, schema_found then);
 /* Whether it is a view; otherwise it is a table, perhaps a virtual one. */
 bool schema_is_view(const json_t *table);
 

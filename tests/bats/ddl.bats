@@ -303,3 +303,89 @@ lsn() { api POST /query '{"sql": "SELECT 1"}' && jq .lsn <<<"$body"; }
   api POST /tables/v/indexes '{"name": "j", "columns": [{"column": "x"}]}'
   expect_problem 400 QUERY_ERROR
 }
+
+# ---- views ------------------------------------------------------------------------------------------
+
+@test "views are made, shown, listed, replaced and dropped" {
+  start_daemon
+  sql 'CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT)'
+  sql "INSERT INTO t VALUES (1, 'x'), (2, 'y')"
+  answers 201 POST /views '{"name": "v \"1\"", "sql": "SELECT id, a || a FROM t WHERE id > 1;", "columns": ["id", "as"]}'
+  header location '/api/v1/views/v%20%221%22'
+  holds '. == {"name": "v \"1\"", "sql": "SELECT id, a || a FROM t WHERE id > 1", "triggers": [],
+    "columns": [{"name": "id", "type": "INTEGER"}, {"name": "as", "type": ""}]}'
+  [ "$(sql 'SELECT * FROM "v ""1"""')" = '[[2,"yy"]]' ]
+  local made=$body
+  answers 200 GET '/views/V%20%221%22'
+  sql 'CREATE VIEW /* AS */ a_view(x, "as") -- AS
+    AS /* why */ WITH n AS (SELECT 1 AS one) SELECT one, 2 FROM n'
+  sql 'CREATE VIEW IF NOT EXISTS [b AS c] AS VALUES (1)'
+  answers 200 GET /views
+  holds '.total == 3 and .offset == 0 and .limit == 100 and .views == [
+    {"name": "a_view", "sql": "WITH n AS (SELECT 1 AS one) SELECT one, 2 FROM n"}, {"name": "b AS c", "sql": "VALUES (1)"},
+    {"name": "v \"1\"", "sql": "SELECT id, a || a FROM t WHERE id > 1"}]'
+  answers 200 GET '/views?limit=1&offset=1'
+  holds '.total == 3 and [.views[].name] == ["b AS c"]'
+  answers 200 GET '/views?offset=5'
+  holds '.total == 3 and .views == []'
+
+  answers 201 PUT /views/w '{"sql": "SELECT id, a FROM t"}'
+  header location /api/v1/views/w
+  sql 'CREATE TRIGGER w_insert INSTEAD OF INSERT ON w BEGIN INSERT INTO t VALUES (NEW.id, NEW.a); END'
+  answers 200 PUT /views/W '{"sql": "VALUES (1, 2)", "columns": ["id", "a"]}'
+  holds '.name == "w" and .sql == "VALUES (1, 2)" and [.triggers[].name] == ["w_insert"]'
+  sql "INSERT INTO w VALUES (3, 'z')"
+  [ "$(sql 'SELECT count(*) FROM t')" = '[[3]]' ]
+  [ "$(sql 'SELECT * FROM w')" = '[[1,2]]' ]
+
+  answers 200 DELETE /views/W
+  api DELETE /views/w
+  expect_problem 404 TABLE_NOT_FOUND
+  sql 'DROP TABLE t'
+  answers 200 GET '/views/v%20%221%22'
+  holds '.columns == [] and (.error | length) > 0'
+  answers 200 DELETE '/views/v%20%221%22'
+}
+
+@test "a view is refused that cannot be read, or is no SELECT" {
+  start_daemon
+  sql 'CREATE TABLE t (x)'
+  sql 'CREATE INDEX i ON t (x)'
+  local bad
+  for bad in 'DELETE FROM t' '' ' ' '-- SELECT' 'PRAGMA table_list' 'INSERT INTO t VALUES (1)' 'SELECTX' '"SELECT"'; do
+    api POST /views "$(jq -cn --arg s "$bad" '{name: "v", sql: $s}')"
+    expect_problem 400 INVALID_MESSAGE
+  done
+  for bad in 'SELECT 1; DROP TABLE t' 'WITH n AS (SELECT 1) DELETE FROM t' 'SELECT ?' 'SELECT nosuch FROM t' 'SELECT 1 FORM t' \
+    'SELECT * FROM v'; do
+    api POST /views "$(jq -cn --arg s "$bad" '{name: "v", sql: $s}')"
+    expect_problem 400 QUERY_ERROR
+  done
+  api POST /views '{"name": "v", "sql": "SELECT * FROM nosuch"}'
+  expect_problem 404 TABLE_NOT_FOUND
+  api POST /views '{"name": "v", "sql": "SELECT * FROM _rustydb_log"}'
+  expect_problem 403 PERMISSION_DENIED
+  api POST /views '{"name": "v", "sql": "SELECT 1, 2", "columns": ["a"]}'
+  expect_problem 400 QUERY_ERROR
+  api POST /views '{"name": "_rustydb_v", "sql": "SELECT 1"}'
+  expect_problem 403 PERMISSION_DENIED
+  answers 200 GET /views
+  holds '.total == 0'
+  api POST /views '{"name": "T", "sql": "SELECT 1"}'
+  expect_problem 409 CONFLICT
+  api PUT /views/t '{"sql": "SELECT 1"}'
+  expect_problem 409 CONFLICT
+  api PUT /views/i '{"sql": "SELECT 1"}'
+  expect_problem 409 CONFLICT
+  api PUT /views/_rustydb_log '{"sql": "SELECT 1"}'
+  expect_problem 403 PERMISSION_DENIED
+  api GET /views/t
+  expect_problem 404 TABLE_NOT_FOUND
+  api DELETE /views/t
+  expect_problem 404 TABLE_NOT_FOUND
+  sql 'CREATE VIEW v AS SELECT 1 AS one'
+  api PUT /views/v '{"sql": "SELECT nosuch FROM t"}'
+  expect_problem 400 QUERY_ERROR
+  answers 200 GET /views/v
+  holds '.sql == "SELECT 1 AS one"'
+}

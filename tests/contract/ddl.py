@@ -4,6 +4,7 @@
 def run(c):
     tables(c)
     indexes(c)
+    views(c)
 
 
 def tables(c):
@@ -69,3 +70,25 @@ def indexes(c):
     c.call("dropIndex", 200, path={**table, "index": "ddl_indexed_b"})
     c.call("dropIndex", 404, path={**table, "index": "ddl_indexed_b"})
     c.sql("DROP TABLE ddl_indexed")
+
+
+def views(c):
+    c.sql("CREATE TABLE ddl_viewed (a TEXT)")
+    view = {"name": "ddl_view", "sql": "SELECT a FROM ddl_viewed"}
+    made = c.call("createView", 201, body=view)
+    c.call("createView", 409, body=view)
+    c.call("createView", 400, body=dict(view, name="ddl_bad", sql="DELETE FROM ddl_viewed"))
+    assert any(v["name"] == "ddl_view" for v in c.call("listViews", 200)["views"])
+    path = {"name": "ddl_view"}
+    assert c.call("getView", 200, path=path) == made
+    c.call("getView", 404, path={"name": "ddl_viewed"})
+    body = {"sql": "SELECT a, 1 AS one FROM ddl_viewed"}
+    assert len(c.call("replaceView", 200, path=path, body=body)["columns"]) == 2
+    c.call("replaceView", 201, path={"name": "ddl_view_2"}, body=body)
+    c.call("replaceView", 404, path=path, body={"sql": "SELECT * FROM ddl_nosuch"})
+    c.call("replaceView", 409, path={"name": "ddl_viewed"}, body=body)
+    c.call("createView", 404, body={"name": "ddl_view_3", "sql": "SELECT * FROM ddl_nosuch"})
+    c.call("dropView", 200, path={"name": "ddl_view_2"})
+    c.call("dropView", 200, path=path)
+    c.call("dropView", 404, path=path)
+    c.sql("DROP TABLE ddl_viewed")
