@@ -102,8 +102,10 @@ typedef enum job_kind {
     JOB_INSPECT,     /* tables as JSON into `text`: see engine_inspect_job */
     JOB_EXPLAIN,     /* the plan of one statement as JSON into `text`; it is not run */
     JOB_VALIDATE,    /* what one statement is, and reads and writes, likewise; it is not run */
-    JOB_CHECKPOINT,  /* truncate the WAL, prune the log */
-    JOB_SLOTS,       /* keeps and drops slots: see slot_change */
+    JOB_STORAGE,     /* figures of the files into `storage` */
+    JOB_SIZES, /* what each table takes, as JSON into `text`: a page of them, see job.internal */
+    JOB_CHECKPOINT, /* truncate the WAL, prune the log */
+    JOB_SLOTS,      /* keeps and drops slots: see slot_change */
 } job_kind;
 
 enum { ENGINE_ID_MAX = 64 }; /* bytes of a client-chosen job id and of a transaction id */
@@ -136,6 +138,14 @@ typedef struct slot_change {
     log_slot slot; /* drop: the name alone counts */
 } slot_change;
 
+/* Where the room went; -1: not known. Pages are the database's. */
+typedef struct engine_storage {
+    int64_t database, wal;         /* bytes of the files */
+    int64_t page_size;             /* bytes */
+    int64_t pages, free_pages;     /* free: to be used again, or given back by VACUUM */
+    int64_t disk_free, disk_total; /* bytes of the file system that holds them */
+} engine_storage;
+
 /* What a reading statement depends on, for those who want to know when to run it again. */
 enum { ENGINE_KEY_MAX = 16 };
 typedef struct job_origin {
@@ -160,7 +170,10 @@ struct job {
     const engine_stmt *stmts;
     job_rows rows;              /* JOB_INSERT_ROWS */
     const char *table;          /* JOB_INSPECT: NULL lists all tables */
-    int64_t offset, limit;      /* JOB_INSPECT of the list: which page of it; limit 0: no limit */
+    int64_t offset, limit;      /* JOB_INSPECT of the list, JOB_SIZES: which page of it; limit 0: no
+                                   limit */
+    bool internal;              /* JOB_SIZES: the engine's own tables, too */
+    engine_storage storage;     /* JOB_STORAGE: the answer, valid at done */
     buf text;                   /* JOB_INSPECT, JOB_EXPLAIN, JOB_VALIDATE: the answer, valid at
                                    done; the maker sets its limit and frees it */
     int n_slots;                /* JOB_SLOTS */

@@ -96,3 +96,56 @@ api_says() { api GET "$1" && holds "$2" 2>/dev/null; }
     and .request == "GET /api/v1/monitoring/sessions" and (.remote_address | startswith("127.0.0.1:"))'
   case_of monitoring sessions
 }
+
+# ---- where the room went ----------------------------------------------------------------------------
+
+@test "storage tells the files, the pages and the disk" {
+  start_daemon
+  sql 'CREATE TABLE t (id INTEGER PRIMARY KEY, x)'
+  sql "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 500) INSERT INTO t SELECT n, hex(randomblob(500)) FROM c"
+  sql 'DROP TABLE t'
+  api POST /query '{"sql": "PRAGMA wal_checkpoint(TRUNCATE)"}'
+  api GET /monitoring/storage
+  [ "$status_code" = 200 ]
+  holds ".database_bytes == $(stat -c %s "$DIR/rustydb.db") and .database_bytes == .pages * .page_size"
+  holds '.free_pages > 50 and .free_bytes == .free_pages * .page_size and .wal_bytes >= 0'
+  holds '.disk_free_bytes > 0 and .disk_total_bytes > .disk_free_bytes'
+  holds '.change_log.oldest == 1 and .change_log.events == .change_log.head and .change_log.head >= 500'
+}
+
+@test "table sizes are those of the pages, rows are counted exactly, and pages of the list fit together" {
+  start_daemon
+  sql 'CREATE TABLE big (id INTEGER PRIMARY KEY, a TEXT, b INTEGER)'
+  sql 'CREATE INDEX big_b ON big (b)'
+  sql 'CREATE TABLE keyed (k TEXT PRIMARY KEY, v) WITHOUT ROWID'
+  sql 'CREATE TABLE "odd ""name""" (x UNIQUE)'
+  sql 'CREATE VIEW v AS SELECT 1'
+  sql "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 5000) INSERT INTO big SELECT n, hex(randomblob(20)), n FROM c"
+  sql "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 3001) INSERT INTO keyed SELECT 'key' || n, hex(randomblob(40)) FROM c"
+  sql 'INSERT INTO "odd ""name""" VALUES (1), (2)'
+  api GET /monitoring/tables
+  [ "$status_code" = 200 ]
+  holds '[.tables[].name] == ["big", "keyed", "odd \"name\""] and .total == 3 and .internal == null'
+  holds '[.tables[].rows] == [5000, 3001, 2]'
+  holds '.tables[0] | .bytes == .pages * 4096 and .pages > 50 and .total_bytes == .bytes + .indexes[0].bytes
+    and .indexes[0].name == "big_b" and .indexes[0].pages > 5'
+  holds '.tables[1].indexes == [] and (.tables[2].indexes | length) == 1'
+  api GET '/monitoring/tables?offset=1&limit=1'
+  holds '.total == 3 and [.tables[].name] == ["keyed"]'
+  api GET '/monitoring/tables?internal=true'
+  holds '.internal.pages > 50'
+  local pages
+  pages=$(jq '.internal.pages + ([.tables[] | .pages + ([.indexes[].pages] | add // 0)] | add)' <<<"$body")
+  api GET /monitoring/storage
+  holds ".pages - .free_pages == $pages"
+}
+
+@test "counting pages heeds its time limit" {
+  start_daemon
+  sql 'CREATE TABLE big (x)'
+  sql "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 60000) INSERT INTO big SELECT randomblob(3000) FROM c"
+  api GET '/monitoring/tables?timeout_ms=1'
+  expect_problem 504 TIMEOUT
+  api GET /monitoring/tables
+  holds '.tables[0].rows == 60000'
+}

@@ -65,7 +65,19 @@ def pool(c):
     assert c.call("resumePool", 200)["state"] == "open"
 
 
+def storage(c):
+    c.sql("CREATE TABLE moni_t (id INTEGER PRIMARY KEY, x UNIQUE)")
+    c.sql("INSERT INTO moni_t (x) VALUES (1), (2)")
+    c.call("getStorage", 200)
+    c.call("getStorage", 400, query={"verbose": 1})
+    sizes = c.call("listTableSizes", 200, query={"internal": True, "timeout_ms": 60000})
+    assert [t["rows"] for t in sizes["tables"] if t["name"] == "moni_t"] == [2], sizes
+    c.call("listTableSizes", 200, query={"offset": 1, "limit": 1})
+    c.call("listTableSizes", 400, query={"internal": "perhaps"})
+
+
 def run(c):
     active_queries(c)
     sessions(c)
     pool(c)
+    storage(c)

@@ -54,6 +54,8 @@ static bool for_reader(const job *j)
     case JOB_INSPECT:
     case JOB_EXPLAIN:
     case JOB_VALIDATE:
+    case JOB_STORAGE:
+    case JOB_SIZES:
         return true;
     case JOB_QUERY:
         return sql_guess_route(j->stmts[0].sql) == ROUTE_READ || j->readonly || j->origin.wanted;

@@ -9,6 +9,7 @@
 #include "engine/sqlite/analyze.h"
 #include "engine/sqlite/inspect.h"
 #include "engine/sqlite/reads.h"
+#include "engine/sqlite/sizes.h"
 #include "engine/sqlite/sqltext.h"
 #include "engine/sqlite/store.h"
 
@@ -387,10 +388,14 @@ static task_result run_statements(store *g, job *j, reader_conn *rc)
     return end_job(g, j, rc, 0, NULL);
 }
 
-/* The kinds whose answer is a text. */
-static bool tell(job *j, dbconn *c, error *e)
+/* The kinds whose answer is no rows. */
+static bool tell(store *g, job *j, dbconn *c, error *e)
 {
     switch (j->kind) {
+    case JOB_STORAGE:
+        return sizes_storage(g, c, &j->storage, e);
+    case JOB_SIZES:
+        return sizes_tables(c, j->offset, j->limit, j->internal, &j->text, e);
     case JOB_EXPLAIN:
         return analyze_explain(c, &j->stmts[0], &j->text, e);
     case JOB_VALIDATE:
@@ -402,7 +407,8 @@ static bool tell(job *j, dbconn *c, error *e)
 
 static bool is_told(const job *j)
 {
-    return j->kind == JOB_INSPECT || j->kind == JOB_EXPLAIN || j->kind == JOB_VALIDATE;
+    return j->kind == JOB_INSPECT || j->kind == JOB_EXPLAIN || j->kind == JOB_VALIDATE ||
+           j->kind == JOB_STORAGE || j->kind == JOB_SIZES;
 }
 
 static task_result run_told(store *g, job *j, reader_conn *rc)
@@ -410,7 +416,7 @@ static task_result run_told(store *g, job *j, reader_conn *rc)
     error e;
     error_clear(&e);
     begin_once(j, rc);
-    bool ok = tell(j, &rc->c, &e);
+    bool ok = tell(g, j, &rc->c, &e);
     if (!ok && atomic_load(&j->cancel) != ERR_NONE)
         stop_error(j, (error_code)atomic_load(&j->cancel), &e);
     atomic_fetch_add_explicit(ok ? &g->n_reads : &g->n_errors, 1, memory_order_relaxed);
