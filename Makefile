@@ -116,7 +116,7 @@ $B/unit/%: $B/obj/tests/unit/%.o $(UNIT_LIB_OBJ) $B/librustydb.a
 
 # ---- the specification ----------------------------------------------------------------------------
 # specgen runs here and now, so it is built without sanitizers, once for all kinds of builds.
-SPEC := openapi/openapi.yaml $(sort $(wildcard openapi/tags/*.yaml))
+SPEC := openapi/asyncapi.yaml openapi/openapi.yaml $(sort $(wildcard openapi/tags/*.yaml))
 
 build/gen/specgen: $(SPECGEN_SRC) $(wildcard openapi/gen/*.h) libcore/base/errors.def Makefile | $B/packages.mk
 	@mkdir -p $(@D)
@@ -127,7 +127,7 @@ build/gen/specgen: $(SPECGEN_SRC) $(wildcard openapi/gen/*.h) libcore/base/error
 build/gen/operations.inc: build/gen/specgen $(SPEC)
 	$(call say,SPEC)
 	$Qbuild/gen/specgen build/gen $(VERSION) $(SPEC)
-build/gen/operations.h build/gen/openapi.json build/gen/openapi.yaml: build/gen/operations.inc ;
+build/gen/operations.h build/gen/openapi.json build/gen/openapi.yaml build/gen/asyncapi.yaml: build/gen/operations.inc ;
 
 # ---- pages ----------------------------------------------------------------------------------------
 # Swagger UI comes from npm, as package-lock.json says. Without npm there is a page that says so.
@@ -149,7 +149,8 @@ $(UI)/done: openapi/ui/package.json openapi/ui/package-lock.json openapi/ui/.npm
 build/gen/assets.c: openapi/gen/embed $(UI)/done $(wildcard openapi/ui/*) build/gen/operations.inc
 	$(call say,EMBED)
 	$Qset -- --plain /api-docs/openapi.json application/json build/gen/openapi.json \
-	    --plain /api-docs/openapi.yaml application/yaml build/gen/openapi.yaml; \
+	    --plain /api-docs/openapi.yaml application/yaml build/gen/openapi.yaml \
+	    --plain /api-docs/asyncapi.yaml application/yaml build/gen/asyncapi.yaml; \
 	for f in $(UI_OWN); do set -- "$$@" --gzip $${f%%:*} $${f#*:} openapi/ui/$${f%%:*}; done; \
 	page=missing; \
 	if [ -d $(UI)/node_modules ]; then page=index; \

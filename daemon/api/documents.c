@@ -11,3 +11,8 @@ void api_get_openapi_yaml(request *q)
 {
     pages_document(q);
 }
+
+void api_get_asyncapi_yaml(request *q)
+{
+    pages_document(q);
+}

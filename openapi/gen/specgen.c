@@ -1,11 +1,12 @@
 /* Makes what the daemon needs of the specification, while the project is built:
  *
- *   specgen OUT VERSION ROOT.yaml PART.yaml...
+ *   specgen OUT VERSION ASYNCAPI.yaml ROOT.yaml PART.yaml...
  *
  *   OUT/operations.h    declarations of the functions that answer (daemon/api/api.h)
  *   OUT/operations.inc  tables of operations, parameters and schemas (daemon/route.c)
  *   OUT/openapi.json    the whole document, for the daemon to serve
  *   OUT/openapi.yaml    the same
+ *   OUT/asyncapi.yaml   the WebSocket side, with the schemas that it shares with the whole document
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -138,6 +139,37 @@ static void fill(json_t *root, const char *version)
     }
 }
 
+/* ---- the WebSocket side -----------------------------------------------------------------------
+ */
+
+/* Copies the schemas of the whole document that something refers to and that are not there yet. */
+static void share_schemas(json_t *to, json_t *value, json_t *root)
+{
+    static const char place[] = "#/components/schemas/";
+    const char *key, *ref = json_string_value(json_object_get(value, "$ref"));
+    size_t i;
+    json_t *below;
+    json_t *have = json_object_get(json_object_get(to, "components"), "schemas");
+    if (ref && strncmp(ref, place, sizeof place - 1) == 0 &&
+        !json_object_get(have, ref + sizeof place - 1)) {
+        json_t *schema = json_deep_copy(tree_resolve(root, value));
+        json_object_set_new(have, ref + sizeof place - 1, schema);
+        share_schemas(to, schema, root);
+    }
+    json_object_foreach(value, key, below) share_schemas(to, below, root);
+    json_array_foreach(value, i, below) share_schemas(to, below, root);
+}
+
+static void write_asyncapi(const char *from, const char *version, json_t *root, const char *to)
+{
+    json_t *doc = tree_read(from), *copy = json_deep_copy(doc);
+    json_object_set_new(json_object_get(doc, "info"), "version", json_string(version));
+    share_schemas(doc, copy, root); /* a copy: what is looked through must not change */
+    tree_write_yaml(doc, to);
+    json_decref(copy);
+    json_decref(doc);
+}
+
 /* The daemon adds paths behind the last one. */
 static void put_last(json_t *object, const char *key)
 {
@@ -173,12 +205,12 @@ static void done(FILE *f)
 
 int main(int argc, char **argv)
 {
-    if (argc < 4) {
-        fputs("usage: specgen OUT VERSION ROOT.yaml PART.yaml...\n", stderr);
+    if (argc < 5) {
+        fputs("usage: specgen OUT VERSION ASYNCAPI.yaml ROOT.yaml PART.yaml...\n", stderr);
         return 2;
     }
-    json_t *root = tree_read(argv[3]);
-    for (int i = 4; i < argc; i++) {
+    json_t *root = tree_read(argv[4]);
+    for (int i = 5; i < argc; i++) {
         json_t *part = tree_read(argv[i]);
         tree_merge(root, part, argv[i]);
         json_decref(part);
@@ -194,6 +226,7 @@ int main(int argc, char **argv)
     if (json_dump_file(root, in_folder(argv[1], "openapi.json"), JSON_COMPACT) != 0)
         die("cannot write openapi.json");
     tree_write_yaml(root, in_folder(argv[1], "openapi.yaml"));
+    write_asyncapi(argv[3], argv[2], root, in_folder(argv[1], "asyncapi.yaml"));
     json_decref(root);
     return 0;
 }

@@ -82,7 +82,7 @@ END
     get "$path" -H "Authorization: Bearer $TOKEN"
     [ "$status_code" = 404 ]
   done
-  for path in /api-docs/openapi.json /api-docs/openapi.yaml; do
+  for path in /api-docs/openapi.json /api-docs/openapi.yaml /api-docs/asyncapi.yaml; do
     get "$path"
     [ "$status_code" = 404 ]
   done

@@ -23,10 +23,11 @@ setup() {
   [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || skip "needs Node.js 20"
 }
 
-@test "the OpenAPI document has nothing that its linter would remark on" {
+@test "the documents have nothing that their linter would remark on" {
   start_daemon
   curl -sf "$RUSTYDB_URL/api-docs/openapi.json" >"$T/openapi.json"
-  "$WEB_MODULES/node_modules/.bin/redocly" lint --config "$WEB_MODULES/redocly.yaml" "$T/openapi.json"
+  curl -sf "$RUSTYDB_URL/api-docs/asyncapi.yaml" >"$T/asyncapi.yaml"
+  "$WEB_MODULES/node_modules/.bin/redocly" lint --config "$WEB_MODULES/redocly.yaml" "$T/openapi.json" "$T/asyncapi.yaml"
 }
 
 @test "Swagger UI in a browser: authorise, run a query, see the rows" {

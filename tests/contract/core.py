@@ -106,6 +106,6 @@ def the_rest(c):
 
 
 def documents(c):
-    for name in ("getOpenapiJson", "getOpenapiYaml"):
+    for name in ("getOpenapiJson", "getOpenapiYaml", "getAsyncapiYaml"):
         c.call(name, 200)
         c.call(name, 304, headers={"If-None-Match": c.headers["ETag"]})

@@ -38,6 +38,8 @@ NOT_PROVOKED = {
 NOT_PROVOKED_OF = {
     ("getOpenapiJson", "401"): "swagger = auth",
     ("getOpenapiJson", "404"): "swagger = off",
+    ("getAsyncapiYaml", "401"): "swagger = auth",
+    ("getAsyncapiYaml", "404"): "swagger = off",
     ("getOpenapiYaml", "401"): "swagger = auth",
     ("getOpenapiYaml", "404"): "swagger = off",
 }
