@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/runtime.h"
+#include "daemon/jobs.h"
 #include "daemon/listener.h"
 #include "daemon/metrics_sampler.h"
 #include "daemon/reactor.h"
@@ -201,6 +202,9 @@ static bool start(process *p, const config *cfg, error *e)
     if (!d->sampler)
         return false;
     d->samples = sampler_as_source(d->sampler);
+    d->jobs = jobs_start(d, e);
+    if (!d->jobs)
+        return false;
     return start_reactors(p, e);
 }
 
@@ -287,11 +291,15 @@ static void stop(process *p)
     atomic_store(&d->phase, PHASE_STOPPING);
     runtime_withdraw(p->published);
     system_stopping(d);
+    if (d->jobs)
+        jobs_shut(d->jobs); /* who waits for one is answered */
     reconnect_plan(d);
     for (int i = 0; i < d->n_reactors; i++)
         reactor_stop(d->reactors[i]);
     for (int i = 0; i < d->n_reactors; i++)
         reactor_wait(d->reactors[i]);
+    if (d->jobs)
+        jobs_wait(d->jobs);
     if (d->sampler)
         sampler_stop(d->sampler);
     if (d->feed)
@@ -305,6 +313,8 @@ static void stop(process *p)
     for (int i = 0; i < d->n_reactors; i++)
         reactor_free(d->reactors[i]);
     sampler_free(d->sampler);
+    if (d->jobs)
+        jobs_free(d->jobs);
     if (d->auth)
         auth_close(d->auth);
     if (d->engine)

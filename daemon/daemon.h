@@ -18,6 +18,7 @@
 #include "live/queries.h"
 
 struct reactor;
+struct jobs;
 struct sampler;
 struct settings_owner;
 
@@ -44,6 +45,7 @@ typedef struct server {
     struct reactor *reactors[MAX_REACTORS];
     int n_reactors;
     struct sampler *sampler;
+    struct jobs *jobs;
     atomic_int listening[OWN_TOPICS]; /* subscriptions, all reactors */
     event_gate gates[OWN_TOPICS];
     atomic_int reactors_in_use; /* running, and not empty of connections while stopping */

@@ -84,6 +84,12 @@ const char *engine_version(engine *g)
     return g->ops->version(g);
 }
 
+bool engine_verify(engine *g, const char *file, void (*problem)(void *arg, const char *text),
+                   void *arg, const engine_watch *w, error *e)
+{
+    return g->ops->verify(g, file, problem, arg, w, e);
+}
+
 log_reader *engine_log_open(engine *g, error *e)
 {
     return g->ops->log_open(g, e);

@@ -184,6 +184,7 @@ struct job {
     int64_t max_rows;           /* 0: no limit */
     job_origin origin;          /* JOB_QUERY */
     bool readonly;              /* refuse statements that write (READ_ONLY) */
+    int64_t log_pages;          /* JOB_CHECKPOINT: the answer, pages that were in the WAL */
 
     /* the engine's, zeroed by the maker */
     task task;                         /* on the reader pool */
@@ -378,6 +379,22 @@ bool engine_is_draining(engine *g);
 void engine_pool_forget_statements(engine *g);
 
 const char *engine_version(engine *g); /* "SQLite 3.40.1" */
+
+/* ---- upkeep: blocking, on a connection of its own; a thread that may take its time ---- */
+
+/* Who follows such a piece of work. */
+typedef struct engine_watch {
+    /* Called now and then with how many pages are done; total is -1 where it is not known. False
+     * ends the work with CANCELLED. */
+    bool (*tell)(void *arg, int64_t done, int64_t total);
+    void *arg;
+} engine_watch;
+
+/* Looks for damage and for violated foreign keys in a database file (NULL: the one that is open)
+ * and gives each problem to `problem`, 100 at most. A file that is no database at all is a problem
+ * as well. False with e set when it could not be looked at. */
+bool engine_verify(engine *g, const char *file, void (*problem)(void *arg, const char *text),
+                   void *arg, const engine_watch *w, error *e);
 
 log_reader *engine_log_open(engine *g, error *e);
 void engine_log_close(log_reader *r);

@@ -23,6 +23,8 @@ typedef struct engine_ops {
     bool (*is_draining)(engine *g);
     void (*pool_forget_statements)(engine *g);
     const char *(*version)(engine *g);
+    bool (*verify)(engine *g, const char *file, void (*problem)(void *arg, const char *text),
+                   void *arg, const engine_watch *w, error *e);
     log_reader *(*log_open)(engine *g, error *e);
     void (*log_close)(log_reader *r);
     bool (*log_bounds)(log_reader *r, log_bounds *out, error *e);

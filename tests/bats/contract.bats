@@ -4,6 +4,8 @@
 load helper
 
 @test "every answer is as the specification says, and what is wrong is refused" {
-  start_daemon --max-body 64k --max-import 64k
+  export CONF=$T/conf # which a scenario may write
+  touch "$CONF"
+  start_daemon --config "$CONF" --max-body 64k --max-import 64k
   timeout --kill-after=5 $((300 * SLOW)) "$PYTHON" "$REPO/tests/contract/harness.py"
 }

@@ -38,6 +38,18 @@ static bool check_open_file(dbconn *c, error *e)
     return ok;
 }
 
+void check_still_name(const char *path, buf *name)
+{
+    buf_adds(name, "file:");
+    for (const char *p = path; *p; p++) {
+        if (strchr("%?#", *p))
+            buf_addf(name, "%%%02x", (unsigned char)*p);
+        else
+            buf_addc(name, *p);
+    }
+    buf_adds(name, "?immutable=1");
+}
+
 /* The file's name for the check: where there is no WAL, one that has SQLite make no side files. */
 static bool check_name(store *g, buf *name)
 {
@@ -51,14 +63,7 @@ static bool check_name(store *g, buf *name)
         buf_add(name, g->path, n);
         return !name->failed;
     }
-    buf_adds(name, "file:");
-    for (const char *p = g->path; *p; p++) {
-        if (strchr("%?#", *p))
-            buf_addf(name, "%%%02x", (unsigned char)*p);
-        else
-            buf_addc(name, *p);
-    }
-    buf_adds(name, "?immutable=1");
+    check_still_name(g->path, name);
     return !name->failed;
 }
 

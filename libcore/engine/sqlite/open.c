@@ -330,6 +330,7 @@ const engine_ops sqlite_engine_ops = {
     .is_draining = store_is_draining,
     .pool_forget_statements = store_pool_forget_statements,
     .version = store_version,
+    .verify = store_verify,
     .log_open = store_log_open,
     .log_close = store_log_close,
     .log_bounds = store_log_bounds,

@@ -267,6 +267,12 @@ bool drain_refuses(const job *j);
  * affordable (big files are checked in part). A damaged file is thus refused before anything
  * touches it. */
 bool check_file(store *g, error *e);
+/* The name (a URI) by which SQLite reads a file that nobody writes to, without side files. */
+void check_still_name(const char *path, buf *name);
+
+/* verify.c */
+bool store_verify(engine *g, const char *file, void (*problem)(void *arg, const char *text),
+                  void *arg, const engine_watch *w, error *e);
 
 /* lockfile.c */
 int lockfile_take(const char *dir, error *e); /* a descriptor, -1 with CONFLICT or READ_ONLY */

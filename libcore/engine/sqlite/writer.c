@@ -218,11 +218,15 @@ static void checkpoint(store *g, job *j)
     sqlite3_busy_timeout(w->c.db, ALONE_BUSY_MS);
     int in_log = -1, moved = -1;
     int64_t began = clock_mono_us();
+    /* When the log has been truncated SQLite cannot tell any more what was in it. */
     int rc =
-        ok ? sqlite3_wal_checkpoint_v2(w->c.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &in_log, &moved)
+        ok ? sqlite3_wal_checkpoint_v2(w->c.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &moved)
            : SQLITE_OK;
     if (ok && rc == SQLITE_OK)
-        txn_tell_checkpoint(g, in_log, moved, began);
+        rc = sqlite3_wal_checkpoint_v2(w->c.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    j->log_pages = in_log;
+    if (ok && rc == SQLITE_OK)
+        txn_tell_checkpoint(g, in_log, in_log, began);
     if (rc != SQLITE_OK)
         ok = dbconn_error(&w->c, rc, &e);
     if ((rc & 0xff) == SQLITE_BUSY)
