@@ -4,7 +4,7 @@ of those that its channel lists with that type."""
 import os
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "bats", "lib"))
+sys.path.append(os.path.join(os.path.dirname(__file__), "..", "bats", "lib"))
 
 import asyncio  # noqa: E402
 import json  # noqa: E402

@@ -3,7 +3,7 @@
 import os
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "bats", "lib"))
+sys.path.append(os.path.join(os.path.dirname(__file__), "..", "bats", "lib"))
 
 
 import asyncio  # noqa: E402
