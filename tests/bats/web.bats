@@ -36,3 +36,23 @@ setup() {
     node "$REPO/tests/web/swagger.mjs" "$RUSTYDB_URL" "$TOKEN" "$REPO/openapi/ui" "$REPO/build/screenshots"
   [ -s "$REPO/build/screenshots/query.png" ]
 }
+
+# Runs a client; what it prints must name every operation, each with a status that its example should
+# lead to: a thing may be missing or there already, but nothing may be malformed.
+client_is_good() { # COMMAND...
+  "$@" >"$T/said" || return 1
+  jq -r '[.paths[] | .[] | .operationId? // empty] | sort | .[]' "$T/openapi.json" >"$T/operations"
+  awk '{ print $1 }' "$T/said" | sort | diff - "$T/operations"
+  run ! grep -E ' (400|401|405|415|5..)$' "$T/said"
+}
+
+@test "clients made from the document's examples run: curl, Python, JavaScript" {
+  start_daemon
+  curl -sf "$RUSTYDB_URL/api-docs/openapi.json" >"$T/openapi.json"
+  "$PYTHON" "$REPO/tests/web/examples.py" "$T/openapi.json" "$T/clients"
+  sql 'CREATE TABLE notes(id INTEGER PRIMARY KEY, text TEXT)'
+  sql 'CREATE TABLE accounts(id INTEGER PRIMARY KEY, balance REAL)'
+  client_is_good sh "$T/clients/client.sh"
+  client_is_good "$PYTHON" "$T/clients/client.py"
+  client_is_good node "$T/clients/client.mjs"
+}
