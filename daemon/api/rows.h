@@ -17,11 +17,13 @@
 typedef struct row_column {
     const char *name;
     const char *fallback; /* its default as SQL; NULL: none */
+    bool bare;            /* the default is a name, which stands for its own text */
     bool key;
     bool generated;
     bool not_null;
     bool text;  /* of TEXT affinity */
     bool loose; /* without affinity: it holds what it was given */
+    bool real;  /* of REAL affinity */
 } row_column;
 
 typedef struct row_table {
@@ -66,6 +68,8 @@ bool row_item_value(const row_item *item, const row_column *c, arena *mem, value
 bool row_key_read(const row_table *t, const char *text, arena *mem, value **out, error *e);
 /* The reverse, ready for a path; false when the key has no such form. */
 bool row_key_write(const row_table *t, const value *row, buf *out);
+/* Adds a text so that a path can carry it. */
+void row_path_add(buf *out, const char *text, size_t n);
 
 /* ---- an operation -----------------------------------------------------------------------------
  */
@@ -89,6 +93,13 @@ bool rows_no_memory(error *e);
 /* ---- statements -------------------------------------------------------------------------------
  */
 
+/* The members of a body: columns that can be written, and their values, in the job's arena. */
+typedef struct row_values {
+    int n;
+    const row_column **columns;
+    value *values;
+} row_values;
+
 typedef struct row_sql {
     rows_op *op;
     buf text;
@@ -106,18 +117,18 @@ void row_sql_value(row_sql *s, const value *v);
 void row_sql_all_columns(row_sql *s);
 /* " WHERE" and the conditions on the key. */
 void row_sql_where_key(row_sql *s, const value *key);
+/* " SET" and the assignments. */
+void row_sql_set(row_sql *s, const row_values *v);
+/* The column's default as an expression. */
+void row_sql_fallback(row_sql *s, const row_column *c);
 /* Adds the statement to the job where ok; frees what was made either way. */
 bool row_sql_end(row_sql *s, bool ok, error *e);
 
+/* A value of the column as it is stored: RETURNING gives a REAL column's whole numbers as integers,
+ * which they are only on disk. */
+value row_stored(const row_column *c, const value *v);
 /* Writes a row as an object. */
 void row_write(json_writer *w, const row_table *t, const value *row);
-
-/* The members of a body: columns that can be written, and their values, in the job's arena. */
-typedef struct row_values {
-    int n;
-    const row_column **columns;
-    value *values;
-} row_values;
 
 /* skip_generated: those are passed by instead of refused. `where` names the row in messages. */
 bool row_values_read(rows_op *op, json_t *object, bool skip_generated, const char *where,

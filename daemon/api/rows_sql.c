@@ -72,6 +72,28 @@ void row_sql_where_key(row_sql *s, const value *key)
     }
 }
 
+void row_sql_set(row_sql *s, const row_values *v)
+{
+    for (int i = 0; i < v->n; i++) {
+        row_sql_add(s, i ? ", " : " SET ");
+        row_sql_name(s, v->columns[i]->name);
+        row_sql_add(s, " = ");
+        row_sql_value(s, &v->values[i]);
+    }
+}
+
+void row_sql_fallback(row_sql *s, const row_column *c)
+{
+    if (c->bare) {
+        const value text = {.type = VALUE_TEXT, .len = strlen(c->fallback), .p = c->fallback};
+        row_sql_value(s, &text);
+    } else {
+        row_sql_add(s, "(");
+        row_sql_add(s, c->fallback ? c->fallback : "NULL");
+        row_sql_add(s, ")");
+    }
+}
+
 bool row_sql_end(row_sql *s, bool ok, error *e)
 {
     job *j = &s->op->r->job;
@@ -89,12 +111,20 @@ bool row_sql_end(row_sql *s, bool ok, error *e)
     return ok;
 }
 
+value row_stored(const row_column *c, const value *v)
+{
+    if (c->real && v->type == VALUE_INT)
+        return (value){.type = VALUE_REAL, .d = (double)v->i};
+    return *v;
+}
+
 void row_write(json_writer *w, const row_table *t, const value *row)
 {
     jw_begin_object(w);
     for (int i = 0; i < t->n_columns; i++) {
         jw_keyn(w, t->columns[i].name, strlen(t->columns[i].name));
-        value_write_json(w, &row[i]);
+        const value v = row_stored(&t->columns[i], &row[i]);
+        value_write_json(w, &v);
     }
     jw_end_object(w);
 }

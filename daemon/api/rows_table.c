@@ -2,6 +2,7 @@
 #include "daemon/api/rows.h"
 #include "json/read.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -24,23 +25,59 @@ static void set_affinity(row_column *c, const char *type, bool strict)
     c->text = has_text(type, "CHAR") || has_text(type, "CLOB") || has_text(type, "TEXT");
     c->loose =
         !c->text && (!*type || has_text(type, "BLOB") || (strict && strcasecmp(type, "ANY") == 0));
+    c->real = !c->text && !c->loose &&
+              (has_text(type, "REAL") || has_text(type, "FLOA") || has_text(type, "DOUB"));
 }
 
-static const char *copy(arena *mem, const char *text)
+/* DEFAULT word and DEFAULT "word" are texts; as an expression they would be columns. */
+static bool is_bare(const char *fallback)
+{
+    static const char *const words[] = {"NULL",         "TRUE",         "FALSE",
+                                        "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP"};
+    if (!fallback)
+        return false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcasecmp(fallback, words[i]) == 0)
+            return false;
+    }
+    for (const char *p = fallback; *p && *fallback != '"'; p++) {
+        if (!isalpha((unsigned char)*p) && *p != '_' && (unsigned char)*p < 0x80 &&
+            (p == fallback || !isdigit((unsigned char)*p)))
+            return false;
+    }
+    return *fallback != '\0';
+}
+
+static char *copy(arena *mem, const char *text)
 {
     return text ? arena_strndup(mem, text, strlen(text)) : NULL;
+}
+
+/* The text in double quotes, in place. */
+static void unquote(char *text)
+{
+    char *to = text;
+    for (const char *p = text + 1; *p && (*p != '"' || p[1] == '"'); p++) {
+        *to++ = *p;
+        p += *p == '"';
+    }
+    *to = '\0';
 }
 
 static bool read_column(row_column *c, const json_t *from, bool strict, arena *mem)
 {
     const char *type = text_in(from, "type"), *fallback = text_in(from, "default");
     c->name = copy(mem, text_in(from, "name"));
-    c->fallback = copy(mem, fallback);
+    char *kept = copy(mem, fallback);
+    c->bare = is_bare(fallback);
+    if (kept && c->bare && *kept == '"')
+        unquote(kept);
+    c->fallback = kept;
     c->generated = text_in(from, "generated") != NULL;
     c->not_null = json_is_true(json_object_get(from, "not_null"));
     c->key = json_integer_value(json_object_get(from, "primary_key")) > 0;
     set_affinity(c, type ? type : "", strict);
-    return c->name && (c->fallback || !fallback);
+    return c->name && (kept || !fallback);
 }
 
 static const row_column *find(const row_table *t, const char *name, size_t n)

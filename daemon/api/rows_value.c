@@ -157,15 +157,15 @@ static void add_hex(buf *out, const value *v)
     buf_addc(out, '\'');
 }
 
-static void add_escaped(buf *out, const value *v)
+void row_path_add(buf *out, const char *text, size_t n)
 {
     static const char plain[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~'";
-    for (size_t i = 0; i < v->len; i++) {
-        if (strchr(plain, v->p[i]))
-            buf_addc(out, v->p[i]);
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] && strchr(plain, text[i]))
+            buf_addc(out, text[i]);
         else
-            buf_addf(out, "%%%02X", (unsigned char)v->p[i]);
+            buf_addf(out, "%%%02X", (unsigned char)text[i]);
     }
 }
 
@@ -177,7 +177,7 @@ static bool add_loose_text(buf *out, const value *v)
             return false;
     }
     buf_adds(out, "%22");
-    add_escaped(out, v);
+    row_path_add(out, v->p, v->len);
     buf_adds(out, "%22");
     return true;
 }
@@ -199,15 +199,14 @@ bool row_key_write(const row_table *t, const value *row, buf *out)
         case VALUE_REAL:
             if (!isfinite(v->d))
                 return false;
-            json_format_real(v->d, real);
-            add_escaped(out, &(value){.len = strlen(real), .p = real});
+            row_path_add(out, real, json_format_real(v->d, real));
             break;
         case VALUE_TEXT:
             if (c->loose) {
                 if (!add_loose_text(out, v))
                     return false;
             } else if (is_plain(v, t->n_key == 1))
-                add_escaped(out, v);
+                row_path_add(out, v->p, v->len);
             else if (c->text)
                 add_hex(out, v);
             else

@@ -2,9 +2,10 @@
 
 import json
 import random
+import threading
 from urllib.parse import quote, urlencode
 
-from rdb import Rest, main, sql
+from rdb import LIMIT, Rest, main, sql
 
 
 def pages(rest, table, limit, **query):
@@ -106,6 +107,147 @@ def filters_agree_with_sql():
         got = [row["id"] for row in rest.call("GET", at)["rows"]]
         expected = [row[0] for row in rest.rows(f"SELECT id FROM f WHERE {where} ORDER BY id")]
         assert got == expected, (query, got, expected)
+
+
+# ---- writing ----------------------------------------------------------------------------------------
+
+
+def answer(rest, method, path, body=None, **headers):
+    """(status, headers, body) of a request to rows."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    status, got, data = rest.raw(method, "/tables/" + path, body, named)
+    return status, got, json.loads(data) if data else None
+
+
+def tags_of_writes_are_those_of_reads():
+    rest = Rest()
+    rest.run(
+        "CREATE TABLE tags (id INTEGER PRIMARY KEY, i INTEGER, r REAL, t TEXT, n NUMERIC, b BLOB, x,"
+        " g AS (r * 2) STORED, v REAL AS (i))",
+        "CREATE TABLE strict_tags (id TEXT PRIMARY KEY, i INT, r REAL, x ANY) STRICT, WITHOUT ROWID",
+    )
+    values = [0, 1, -7, 1.0, 2.5, 1e300, 2**62, "", "5", "5.0", "text", None, True, {"$base64": "AAE="}]
+    seen = set()
+    for k, v in enumerate(values):
+        numeric = v if not isinstance(v, (str, dict)) else 3
+        bodies = {
+            "tags": {"i": v, "r": v, "t": v, "n": v, "b": v, "x": v},
+            "strict_tags": {"id": f"k{k}", "i": k, "r": numeric, "x": v},
+        }
+        for table, body in bodies.items():
+            status, made, row = answer(rest, "POST", f"{table}/rows", body)
+            assert status == 201, row
+            at = made["Location"].removeprefix("/api/v1/tables/")
+
+            def same(headers, row, at=at):
+                status, got, read = answer(rest, "GET", at)
+                assert status == 200 and got["ETag"] == headers["ETag"], (at, v, got["ETag"], headers["ETag"])
+                assert json.dumps(read) == json.dumps(row), (read, row)
+                seen.add((at, got["ETag"]))
+
+            same(made, row)
+            change = {"r": numeric if numeric is None else -numeric, "x": [v]}
+            status, changed, row = answer(rest, "PATCH", at, change, If_Match=made["ETag"])
+            assert status == 200, row
+            same(changed, row)
+            status, again, problem = answer(rest, "PATCH", at, {"x": "lost"}, If_Match=made["ETag"])
+            assert status == 412 and problem["code"] == "PRECONDITION_FAILED", problem
+            status, put, row = answer(rest, "PUT", at, body, If_Match=changed["ETag"])
+            assert status == 200, row
+            same(put, row)
+            assert put["ETag"] == made["ETag"]
+    assert len(seen) == 2 * 2 * len(values)
+
+
+def no_update_is_lost():
+    """Clients add to one number by read, PATCH with If-Match, and again where they were beaten."""
+    sql("CREATE TABLE tally (id INTEGER PRIMARY KEY, n)", "INSERT INTO tally VALUES (1, 0)")
+    beaten = []
+
+    def client():
+        rest = Rest()
+        for _ in range(25):
+            while True:
+                _, headers, row = answer(rest, "GET", "tally/rows/1")
+                status, _, got = answer(
+                    rest, "PATCH", "tally/rows/1", {"n": row["n"] + 1}, If_Match=headers["ETag"]
+                )
+                if status == 200:
+                    assert got["n"] == row["n"] + 1
+                    break
+                assert status == 412, got
+                beaten.append(1)
+        rest.close()
+
+    everybody(8, client)
+    assert sql("SELECT n FROM tally") == [[200]]
+    assert beaten, "nobody was ever beaten: nothing was shown"
+
+
+def one_of_many_makes_the_row():
+    """PUT with If-None-Match: * by many at once: one of them makes the row, the others are told."""
+    sql("CREATE TABLE claim (name TEXT PRIMARY KEY, owner)")
+    made = []
+
+    def client():
+        rest = Rest()
+        for i in range(20):
+            who = f"{threading.get_ident()}"
+            status, _, got = answer(rest, "PUT", f"claim/rows/c{i}", {"owner": who}, If_None_Match="*")
+            assert status in (201, 412), got
+            if status == 201:
+                made.append((f"c{i}", who))
+        rest.close()
+
+    everybody(6, client)
+    assert sorted(map(list, made)) == sql("SELECT name, owner FROM claim ORDER BY name")
+    assert len(made) == 20
+
+
+def everybody(n, work):
+    failed = []
+
+    def guarded():
+        try:
+            work()
+        except BaseException as e:  # noqa: BLE001 - told below
+            failed.append(e)
+
+    threads = [threading.Thread(target=guarded) for _ in range(n)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(LIMIT)
+    assert not failed, failed
+    assert not any(t.is_alive() for t in threads)
+
+
+def keys_of_every_kind_come_back():
+    rest = Rest()
+    rest.run(
+        "CREATE TABLE kt (k TEXT PRIMARY KEY, v)",
+        "CREATE TABLE kx (k PRIMARY KEY, v)",
+        "CREATE TABLE k2 (a TEXT, b, v, PRIMARY KEY (a, b)) WITHOUT ROWID",
+    )
+    texts = ["a", "5", "a/b", "..", ".", "a b", "a+b", "x'61'", "50%", "?#&=", 'q"q', "a,b", "\\", "caf\u00e9",
+             "\u0001", "%2F", "'"]  # fmt: skip
+    any_kind = [5, -5, 1.5, "5", "a", "a b", "x'61'", {"$base64": "AC8="}, {"$base64": ""}]
+    rows = [("kt", {"k": k}) for k in texts + [""]] + [("kx", {"k": k}) for k in any_kind]
+    rows += [("k2", {"a": a, "b": b}) for a in texts for b in any_kind]
+    for table, row in rows:
+        status, headers, made = answer(rest, "POST", f"{table}/rows", {**row, "v": 1})
+        assert status == 201, (row, made)
+        assert headers["Location"], row
+        at = headers["Location"].removeprefix("/api/v1/tables/")
+        status, _, got = answer(rest, "GET", at)
+        assert status == 200 and got == made, (row, at, got)
+        status, _, got = answer(rest, "PUT", at, {"v": 2})
+        assert status == 200 and got == {**made, "v": 2}, (row, at, got)
+        status, _, got = answer(rest, "DELETE", at)
+        assert status == 204, (row, at, got)
+        status, headers, got = answer(rest, "PUT", at, {"v": 3})
+        assert status == 201 and got == {**made, "v": 3}, (row, at, got)
+        assert headers["Location"].endswith("/tables/" + at), (headers["Location"], at)
 
 
 main(globals())
