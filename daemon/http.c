@@ -664,8 +664,7 @@ void http_reply(request *q, int status, const char *json, size_t n)
     http_reply_with(q, status, "application/json", NULL, json, n);
 }
 
-/* As one segment of a path (RFC 3986, 3.3). */
-static void put_segment(buf *out, const char *name)
+void http_put_segment(buf *out, const char *name)
 {
     for (; *name; name++) {
         if (isalnum((unsigned char)*name) || strchr("-._~", *name))
@@ -675,12 +674,11 @@ static void put_segment(buf *out, const char *name)
     }
 }
 
-void http_reply_created(request *q, const char *place, const char *name, const char *json,
-                        size_t n)
+void http_reply_created(request *q, const char *place, const char *name, const char *json, size_t n)
 {
     buf headers = BUF_INIT;
     buf_addf(&headers, "Location: %s", place);
-    put_segment(&headers, name);
+    http_put_segment(&headers, name);
     buf_adds(&headers, "\r\n");
     http_reply_with(q, 201, "application/json", buf_cstr(&headers), json, n);
     buf_free(&headers);
@@ -756,14 +754,24 @@ void http_reply_challenge(request *q, const error *e, const char *challenge)
 /* ---- answers from runs -------------------------------------------------------------------------
  */
 
-static const char gzip_headers[] = "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n";
+/* What goes with the head of an answer from a run. */
+static void add_headers(const request *q, bool gzip, buf *out)
+{
+    if (gzip)
+        buf_adds(out, "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n");
+    if (q->run_headers)
+        buf_adds(out, q->run_headers);
+}
 
 static void http_stream(request *q, refbuf *data, run *r, bool gzip, const char *type)
 {
-    buf out = BUF_INIT;
+    buf out = BUF_INIT, headers = BUF_INIT;
     if (!q->answered) {
-        put_head(q, &out, 200, type, gzip ? gzip_headers : NULL, -1);
+        add_headers(q, gzip, &headers);
+        put_head(q, &out, 200, type, buf_cstr(&headers), -1);
         q->answered = true;
+        out.failed = out.failed || headers.failed;
+        buf_free(&headers);
     }
     if (!q->head_only) {
         if (!q->http10)
@@ -810,6 +818,8 @@ static void http_stream_end(request *q, refbuf *last)
 
 static const char *type_of(const run *r)
 {
+    if (r->encoder->type)
+        return r->encoder->type;
     return r->encoder->lines ? "application/x-ndjson" : "application/json";
 }
 
@@ -821,14 +831,19 @@ static void run_chunk(run *r, refbuf *data)
 static void run_done(run *r)
 {
     request *q = r->c->req;
-    if (r->streamed) {
+    if (r->streamed && r->failed && !r->encoder->late_error) {
+        conn_kill(r->c);
+    } else if (r->streamed) {
         http_stream_end(q, r->last);
     } else if (r->failed) {
         const problem_extra x = {.statement = r->err_index, .rows_kept = -1};
         http_reply_problem(q, &r->err, r->job.kind == JOB_ATOMIC ? &x : NULL);
     } else {
-        http_reply_with(q, 200, type_of(r), r->last_gzip ? gzip_headers : NULL,
-                        r->last ? r->last->data : "", r->last ? r->last->len : 0);
+        buf headers = BUF_INIT;
+        add_headers(q, r->last_gzip, &headers);
+        http_reply_with(q, 200, type_of(r), buf_cstr(&headers), r->last ? r->last->data : "",
+                        r->last ? r->last->len : 0);
+        buf_free(&headers);
     }
     run_free(r);
 }
@@ -853,6 +868,7 @@ void http_free_request(conn *c)
         q->free_arg(q);
     for (int i = 0; i < HEADER_COUNT; i++)
         mem_free(q->headers[i]);
+    mem_free(q->run_headers);
     json_decref(q->doc);
     buf_free(&q->body);
     mem_free(q);

@@ -79,6 +79,7 @@ typedef struct request {
     buf body;
     json_t *doc; /* the body, where it is JSON that the specification describes; else NULL */
     char *headers[HEADER_COUNT]; /* owned; NULL: absent */
+    char *run_headers;           /* owned; of the answer from a run, each ending in CRLF, or NULL */
     body_reader read_body;       /* set by a ROUTE_STREAM handler */
     void *arg;                   /* the handler's own, freed by free_arg */
     void (*free_arg)(struct request *q);
@@ -97,8 +98,10 @@ void http_reply(request *q, int status, const char *json, size_t n);
  * themselves (Cache-Control), nobody may keep the answer. */
 void http_reply_with(request *q, int status, const char *content_type, const char *headers,
                      const char *body, size_t n);
-/* 201 with a JSON document and the place of what was made: `place`, a path that ends in '/', and its
- * name, which is percent-encoded. */
+/* Appends a name, percent-encoded as one segment of a path (RFC 3986, 3.3). */
+void http_put_segment(buf *out, const char *name);
+/* 201 with a JSON document and the place of what was made: `place`, a path that ends in '/', and
+ * its name, which is percent-encoded. */
 void http_reply_created(request *q, const char *place, const char *name, const char *json,
                         size_t n);
 /* Answers with an object that is written piece by piece: begin, write the members, end. The buf is

@@ -36,10 +36,12 @@ typedef struct run_encoder {
     /* A statement of a batch that is not atomic failed; the batch goes on. */
     void (*failed)(struct run *r, int index, const error *e);
     void (*finish)(struct run *r); /* everything succeeded */
-    /* Rows have gone out already; the error can only be said at the end of what was begun. */
+    /* Rows have gone out already; the error can only be said at the end of what was begun. Without
+     * it a REST answer breaks off, so that nobody takes it for a whole one. */
     void (*late_error)(struct run *r, const error *e);
-    bool frames; /* ships r->wire */
-    bool lines;  /* every chunk ends with a line: compressed, it is flushed */
+    const char *type; /* content type of a REST answer; NULL: of JSON, or of JSON lines */
+    bool frames;      /* ships r->wire */
+    bool lines;       /* every chunk ends with a line: compressed, it is flushed */
     bool prompt; /* every message is shipped when it is finished; needs `frames` and no `cut` */
     bool whole;  /* never in parts: held to the end, and bounded by max_result */
 } run_encoder;

@@ -46,8 +46,7 @@ static void show_all(request *q, const json_t *table)
         json_array_append(page, json_array_get(all, (size_t)i));
     schema_answer(q, 200,
                   json_pack("{s:I, s:I, s:I, s:o}", "total", (json_int_t)total, "offset",
-                            (json_int_t)offset, "limit", (json_int_t)limit, "indexes", page),
-                  NULL, NULL);
+                            (json_int_t)offset, "limit", (json_int_t)limit, "indexes", page));
 }
 
 void api_list_indexes(request *q)
@@ -59,7 +58,7 @@ static void show(request *q, const json_t *table)
 {
     json_t *one = index_of(table, q->params[1]);
     if (one)
-        schema_answer(q, 200, json_incref(one), NULL, NULL);
+        schema_answer(q, 200, json_incref(one));
     else
         no_index(q, table, q->params[1]);
 }
@@ -84,10 +83,10 @@ static void answer_made(request *q, const json_t *table)
         http_reply_error(q, &e);
         return;
     }
-    buf_adds(&path, "/tables/");
-    schema_put_encoded(&path, text_of(table, "name"));
+    buf_adds(&path, "/api/v1/tables/");
+    http_put_segment(&path, text_of(table, "name"));
     buf_adds(&path, "/indexes/");
-    schema_answer(q, 201, json_incref(one), buf_cstr(&path), name);
+    schema_answer_created(q, json_incref(one), buf_cstr(&path), name);
     buf_free(&path);
 }
 

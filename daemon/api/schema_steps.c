@@ -2,7 +2,6 @@
 #include "daemon/encode.h"
 #include "json/read.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,41 +159,31 @@ void schema_run(run *r)
 /* ---- answers ----------------------------------------------------------------------------------
  */
 
-void schema_put_encoded(buf *out, const char *name)
-{
-    for (const unsigned char *p = (const unsigned char *)name; *p; p++) {
-        if (isalnum(*p) || strchr("-._~", *p))
-            buf_addc(out, (char)*p);
-        else
-            buf_addf(out, "%%%02X", *p);
-    }
-}
-
-static void reply(request *q, int status, const char *text, size_t n, const char *path,
-                  const char *name)
-{
-    buf location = BUF_INIT;
-    if (path) {
-        buf_addf(&location, "Location: /api/v1%s", path);
-        schema_put_encoded(&location, name);
-        buf_adds(&location, "\r\n");
-    }
-    http_reply_with(q, status, "application/json", path ? buf_cstr(&location) : NULL, text, n);
-    buf_free(&location);
-}
-
-void schema_answer(request *q, int status, json_t *doc, const char *path, const char *name)
+/* place NULL: the answer is not that something was made. */
+static void answer(request *q, int status, json_t *doc, const char *place, const char *name)
 {
     error e;
     char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
     json_decref(doc);
-    if (text) {
-        reply(q, status, text, strlen(text), path, name);
-    } else {
+    if (!text) {
         no_memory(&e);
         http_reply_error(q, &e);
+    } else if (place) {
+        http_reply_created(q, place, name, text, strlen(text));
+    } else {
+        http_reply(q, status, text, strlen(text));
     }
     free(text);
+}
+
+void schema_answer(request *q, int status, json_t *doc)
+{
+    answer(q, status, doc, NULL, NULL);
+}
+
+void schema_answer_created(request *q, json_t *doc, const char *place, const char *name)
+{
+    answer(q, 201, doc, place, name);
 }
 
 void schema_answer_dropped(request *q, const char *name, int64_t lsn)
@@ -219,9 +208,11 @@ static void described(run *r, int status)
 {
     request *q = r->c->req;
     error e;
-    if (!r->failed) {
-        reply(q, status, r->job.text.data, r->job.text.len, status == 201 ? "/tables/" : NULL,
-              r->job.table);
+    const buf *text = &r->job.text;
+    if (!r->failed && status == 201) {
+        http_reply_created(q, "/api/v1/tables/", r->job.table, text->data, text->len);
+    } else if (!r->failed) {
+        http_reply(q, status, text->data, text->len);
     } else if (r->err.code == ERR_TABLE_NOT_FOUND) {
         error_set(&e, ERR_CONFLICT, "\"%s\" was changed as asked, and is already gone again",
                   r->job.table);

@@ -38,13 +38,11 @@ void schema_reply_failure(run *r);
 
 /* Answers with the description of a table or view that is there now; 201 names its Location. */
 void schema_answer_table(request *q, const char *name, int status);
-/* Answers with a document, which is taken (NULL: memory is out). Where `path` is given, Location is
- * /api/v1, path, and the name percent-encoded. */
-void schema_answer(request *q, int status, json_t *doc, const char *path, const char *name);
+/* Answers with a document, which is taken (NULL: memory is out). */
+void schema_answer(request *q, int status, json_t *doc);
+/* 201 with a document, as http_reply_created. */
+void schema_answer_created(request *q, json_t *doc, const char *place, const char *name);
 /* {"name": ..., "lsn": ...}: it is gone, and up to where. */
 void schema_answer_dropped(request *q, const char *name, int64_t lsn);
-
-/* Appends a name for use in a URI's path. */
-void schema_put_encoded(buf *out, const char *name);
 
 #endif

@@ -129,7 +129,7 @@ static json_t *describe(const json_t *table)
 static void show(request *q, const json_t *table)
 {
     if (schema_is_view(table))
-        schema_answer(q, 200, describe(table), NULL, NULL);
+        schema_answer(q, 200, describe(table));
     else
         no_view(q, q->params[0]);
 }
@@ -159,7 +159,7 @@ static bool add_about(run *r, const char *begin, const char *name, const char *e
 
 static void answer_made(request *q, const json_t *view)
 {
-    schema_answer(q, 201, describe(view), "/views/", text_of(view, "name"));
+    schema_answer_created(q, describe(view), "/api/v1/views/", text_of(view, "name"));
 }
 
 static void made(request *q, run *r)
@@ -196,7 +196,7 @@ void api_create_view(request *q)
 
 static void answer_replaced(request *q, const json_t *view)
 {
-    schema_answer(q, 200, describe(view), NULL, NULL);
+    schema_answer(q, 200, describe(view));
 }
 
 static void replaced(request *q, run *r)

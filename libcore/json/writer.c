@@ -242,13 +242,11 @@ void jw_null(json_writer *w)
     buf_add(w->out, "null", 4);
 }
 
-void jw_base64(json_writer *w, const void *data, size_t n)
+void json_add_base64(buf *out, const void *data, size_t n)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const unsigned char *p = data;
-    before_value(w);
-    buf_adds(w->out, "{\"$base64\":\"");
-    char *to = buf_reserve(w->out, (n + 2) / 3 * 4);
+    char *to = buf_reserve(out, (n + 2) / 3 * 4);
     if (!to)
         return;
     char *start = to;
@@ -265,7 +263,14 @@ void jw_base64(json_writer *w, const void *data, size_t n)
         *to++ = n == 2 ? digits[(second & 15) << 2] : '=';
         *to++ = '=';
     }
-    w->out->len += (size_t)(to - start);
+    out->len += (size_t)(to - start);
+}
+
+void jw_base64(json_writer *w, const void *p, size_t n)
+{
+    before_value(w);
+    buf_adds(w->out, "{\"$base64\":\"");
+    json_add_base64(w->out, p, n);
     buf_adds(w->out, "\"}");
 }
 

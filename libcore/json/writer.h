@@ -39,6 +39,8 @@ void jw_null(json_writer *w);
 void jw_base64(json_writer *w, const void *p, size_t n); /* {"$base64":"..."} */
 void jw_raw(json_writer *w, const char *json, size_t n); /* one complete value, as it is */
 
+/* Appends n bytes in base64 (RFC 4648, section 4). */
+void json_add_base64(buf *out, const void *p, size_t n);
 /* Shortest decimal for a finite double into out (at least 32 bytes); returns its length. */
 size_t json_format_real(double v, char *out);
 

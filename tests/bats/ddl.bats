@@ -389,3 +389,103 @@ lsn() { api POST /query '{"sql": "SELECT 1"}' && jq .lsn <<<"$body"; }
   answers 200 GET /views/v
   holds '.sql == "SELECT 1 AS one"'
 }
+
+# ---- export -----------------------------------------------------------------------------------------
+
+# same TABLE TABLE: they have the same rows, by value and type.
+same() {
+  local columns='id, a, typeof(a), b, typeof(b), c, typeof(c), d, typeof(d)'
+  [ "$(sql "SELECT count(*) FROM (SELECT $columns FROM $1 EXCEPT SELECT $columns FROM $2)")" = '[[0]]' ] &&
+    [ "$(sql "SELECT count(*) FROM $1")" = "$(sql "SELECT count(*) FROM $2")" ]
+}
+
+@test "what is exported as JSON lines is imported as the same rows" {
+  start_daemon
+  local t
+  for t in t u; do sql "CREATE TABLE $t (id INTEGER PRIMARY KEY, a TEXT, b REAL, c BLOB, d, g AS (a || b))"; done
+  sql "INSERT INTO t (id, a, b, c, d) VALUES (1, 'x', 1.5, x'00ff10', 'text'), (2, '', 1e300, x'', 7), (3, NULL, NULL, NULL, NULL),
+    (4, 'q\"u,o' || char(13) || char(10) || 't', 9e999, 'no blob', -9e999), (5, char(0, 9, 128512), 0.1, 3, x'22'),
+    (9223372036854775807, '007', 5, 2.0, '5'), (-9223372036854775808, '{\"\$base64\": 1}', -0.0, '[1]', 'null')"
+  answers 200 GET /tables/t/export
+  header content-type application/x-ndjson
+  header content-disposition 'attachment; filename="t.jsonl"'
+  head -n 2 "$T/answer" | jq -se '.[1] == {"id": 1, "a": "x", "b": 1.5, "c": {"$base64": "AP8Q"}, "d": "text"}'
+  cp "$T/answer" "$T/export"
+  answers 200 POST /import/u - -H 'Content-Type: application/x-ndjson' <"$T/export"
+  same t u
+}
+
+@test "what is exported as CSV is imported as the same rows, where the types say what a text is" {
+  start_daemon
+  local t
+  for t in t u; do sql "CREATE TABLE $t (id INTEGER PRIMARY KEY, a TEXT, b REAL, c NUMERIC, \"d\" TEXT, \"e\"\", f\" TEXT)"; done
+  sql "INSERT INTO t VALUES (1, 'x', 1.5, 7, 'a,b', 'ü'), (2, '', 1e300, 2.5, 'q\"u\"o', NULL), (3, NULL, NULL, NULL, NULL, NULL),
+    (4, 'l1' || char(13) || char(10) || 'l2', -9e999, -9223372036854775808, ' ', '007'), (5, char(65279) || 'b', 0.1, 0, char(10), 'NULL')"
+  answers 200 GET '/tables/t/export?format=csv'
+  header content-type 'text/csv; charset=utf-8; header=present'
+  header content-disposition 'attachment; filename="t.csv"'
+  cp "$T/answer" "$T/export"
+  [ "$(head -n 2 "$T/export")" = $'id,a,b,c,d,"e"", f"\r\n1,x,1.5,7,"a,b",ü\r' ]
+  grep -qaxF $'3,,,,,\r' "$T/export"
+  grep -qaF '2,"",1e+300,2.5,"q""u""o",' "$T/export"
+  answers 200 POST /import/u - -H 'Content-Type: text/csv' <"$T/export"
+  same t u
+  [ "$(sql 'SELECT count(*) FROM (SELECT * FROM t EXCEPT SELECT * FROM u)')" = '[[0]]' ]
+  sql 'CREATE TABLE b (x BLOB)'
+  sql "INSERT INTO b VALUES (x'00ff10'), (x'')"
+  answers 200 GET '/tables/b/export?format=csv'
+  [ "$(tr -d '\r' <"$T/answer")" = $'x\nAP8Q' ]
+}
+
+@test "an export has the columns and rows that are asked for" {
+  start_daemon
+  sql 'CREATE TABLE "a/b ü" (id INTEGER PRIMARY KEY, "x y" TEXT, g AS (id * 2))'
+  sql "INSERT INTO \"a/b ü\" VALUES (1, 'one'), (2, 'two'), (3, 'three')"
+  sql 'CREATE VIEW v AS SELECT "x y", id AS n FROM "a/b ü" WHERE id > 1'
+  sql 'ALTER TABLE "a/b ü" RENAME TO "a ü"'
+  answers 200 GET '/tables/a%20%C3%BC/export?format=csv&columns=g,X%20Y&limit=2'
+  [ "$(tr -d '\r' <"$T/answer")" = $'g,x y\n2,one\n4,two' ]
+  header content-disposition "attachment; filename=\"a___.csv\"; filename\*=UTF-8''a%20%C3%BC.csv"
+  answers 200 GET '/tables/v/export?format=csv'
+  [ "$(tr -d '\r' <"$T/answer")" = $'x y,n\ntwo,2\nthree,3' ]
+  sql 'CREATE TABLE empty (x, y)'
+  answers 200 GET '/tables/empty/export?format=csv'
+  [ "$(tr -d '\r' <"$T/answer")" = x,y ]
+  answers 200 GET /tables/empty/export
+  [ -z "$body" ]
+  api GET '/tables/empty/export?columns=x,nosuch'
+  expect_problem 400 INVALID_MESSAGE
+  api GET '/tables/empty/export?columns=x,X'
+  expect_problem 400 INVALID_MESSAGE
+  api GET '/tables/empty/export?columns='
+  expect_problem 400 INVALID_MESSAGE
+  api GET '/tables/empty/export?format=xml'
+  expect_problem 400 INVALID_MESSAGE
+  api GET /tables/_rustydb_log/export
+  expect_problem 404 TABLE_NOT_FOUND
+  sql 'DROP TABLE "a ü"'
+  api GET /tables/v/export
+  expect_problem 400 QUERY_ERROR
+}
+
+@test "a client that does not read keeps an export waiting, not in memory" {
+  start_daemon
+  sql 'CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT)'
+  sql "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000) INSERT INTO t SELECT i, printf('%0500d', i) FROM n"
+  case_of ddl export_waits_for_its_reader
+}
+
+@test "an export that fails half-way is not taken for whole" {
+  start_daemon
+  sql 'CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT)'
+  sql "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) INSERT INTO t SELECT i, printf('%0500d', i) FROM n"
+  sql "CREATE VIEW v AS SELECT id, CASE id WHEN 2900 THEN abs(-9223372036854775807 - 1) ELSE x END AS x FROM t"
+  local format encoding
+  for format in jsonl csv; do
+    for encoding in identity gzip; do
+      case_of ddl export_breaks_off "$format" "$encoding"
+    done
+  done
+  api GET '/tables/v/export?columns=id'
+  [ "$status_code" = 200 ]
+}

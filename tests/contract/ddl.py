@@ -5,6 +5,7 @@ def run(c):
     tables(c)
     indexes(c)
     views(c)
+    export(c)
 
 
 def tables(c):
@@ -92,3 +93,16 @@ def views(c):
     c.call("dropView", 200, path=path)
     c.call("dropView", 404, path=path)
     c.sql("DROP TABLE ddl_viewed")
+
+
+def export(c):
+    c.sql("CREATE TABLE ddl_export (id INTEGER PRIMARY KEY, a TEXT)")
+    c.sql("INSERT INTO ddl_export VALUES (1, 'x'), (2, NULL)")
+    path = {"name": "ddl_export"}
+    rows = c.call("exportTable", 200, path=path)
+    assert rows == [{"id": 1, "a": "x"}, {"id": 2, "a": None}], rows
+    text = c.call("exportTable", 200, path=path, query={"format": "csv", "columns": "a", "limit": 1})
+    assert text == "a\r\nx\r\n", text
+    c.call("exportTable", 400, path=path, query={"columns": "nosuch"})
+    c.call("exportTable", 404, path={"name": "ddl_nosuch"})
+    c.sql("DROP TABLE ddl_export")
