@@ -224,7 +224,7 @@ static const char *scheme(const process *p)
     return *p->tls_pin ? "https" : "http";
 }
 
-static void print_hints(const process *p)
+static void print_hints(process *p)
 {
     const server *d = &p->d;
     printf("\nTry, in another terminal:\n"
@@ -232,9 +232,12 @@ static void print_hints(const process *p)
            "  build/rustydb subscribe notes\n"
            "  build/rustydb query 'INSERT INTO notes(text) VALUES(?)' 'hello'\n"
            "  build/rustydb status\n"
-           "  curl -H \"Authorization: Bearer $(cat %s/root.token)\" %s://%s/api/v1/tables\n"
-           "Ctrl-C stops the daemon.\n",
+           "  curl -H \"Authorization: Bearer $(cat %s/root.token)\" %s://%s/api/v1/tables\n",
            d->data_dir, scheme(p), d->listen);
+    if (strcmp(daemon_config(&p->d)->swagger, "off") != 0)
+        printf("Or open %s://%s%s in a browser.\n", scheme(p), d->listen,
+               daemon_config(&p->d)->swagger_path);
+    printf("Ctrl-C stops the daemon.\n");
 }
 
 static void say_ready(process *p)
