@@ -8,6 +8,7 @@
 #include "daemon/metrics_sampler.h"
 #include "daemon/reactor.h"
 #include "daemon/reconnect.h"
+#include "daemon/slow_queries.h"
 #include "daemon/settings.h"
 #include "daemon/system_events.h"
 #include "daemon/tls.h"
@@ -114,6 +115,7 @@ static bool open_engine(server *d, const config *cfg, error *e)
         .tx_max_us = cfg->transaction_max * 1000,
         .max_queue = (int)cfg->max_queue,
         .statement_cache = (int)cfg->statement_cache,
+        .statement_stats = (int)cfg->statement_stats_max,
         .synchronous_full = strcmp(cfg->synchronous, "full") == 0,
         .log_max_events = cfg->changes_keep,
         .log_max_age_us = cfg->changes_keep_for * 1000,
@@ -198,6 +200,7 @@ static bool start(process *p, const config *cfg, error *e)
         return false;
     if (!task_pool_start(&d->workers, 1, "import"))
         return error_set(e, ERR_INTERNAL_ERROR, "cannot start a worker thread");
+    d->slow = slow_queries_new();
     d->sampler = sampler_start(d, e);
     if (!d->sampler)
         return false;
@@ -318,6 +321,7 @@ static void stop(process *p)
     sampler_free(d->sampler);
     if (d->jobs)
         jobs_free(d->jobs);
+    slow_queries_free(d->slow);
     if (d->auth)
         auth_close(d->auth);
     if (d->engine)

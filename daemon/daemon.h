@@ -20,6 +20,7 @@
 struct reactor;
 struct jobs;
 struct sampler;
+struct slow_queries;
 struct settings_owner;
 
 enum { MAX_REACTORS = 64 };
@@ -46,6 +47,7 @@ typedef struct server {
     int n_reactors;
     struct sampler *sampler;
     struct jobs *jobs;
+    struct slow_queries *slow;
     atomic_int listening[OWN_TOPICS]; /* subscriptions, all reactors */
     event_gate gates[OWN_TOPICS];
     atomic_int reactors_in_use; /* running, and not empty of connections while stopping */

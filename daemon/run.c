@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "daemon/query_events.h"
+#include "daemon/slow_queries.h"
 #include "daemon/system_events.h"
 
 #include <string.h>
@@ -145,6 +146,7 @@ static void sink_restart(job_sink *s)
     r->in_rows = false;
     r->statements = 0;
     r->changes = 0;
+    r->elapsed_us = 0;
     error_clear(&r->refusal);
     atomic_store(&r->rows, 0);
     sink_begin(s, r->held);
@@ -183,6 +185,7 @@ static void sink_end(job_sink *s, int index, const engine_summary *sum)
     (void)index;
     r->sum = *sum;
     r->changes += sum->changes;
+    r->elapsed_us += sum->elapsed_us;
     if (r->encoder->end)
         r->encoder->end(r, sum);
 }
@@ -196,9 +199,9 @@ static void sink_failed(job_sink *s, int index, const error *e)
 
 static void done_arrived(reactor *home, reactor_msg *m)
 {
-    (void)home;
     run *r = list_entry(m, run, done_msg);
     conn *c = r->c;
+    slow_queries_note(home->d->slow, r);
     if (c) {
         list_unlink(&r->conn_link);
         c->n_runs--;
@@ -248,6 +251,8 @@ static void sink_done(job_sink *s, int index, const error *e)
             r->gzip = r->last_gzip = false;
         }
     }
+    if (e && atomic_load(&r->started_us))
+        r->elapsed_us = clock_mono_us() - atomic_load(&r->started_us);
     query_ended(r, e);
     if (was_turned_away(r, e))
         system_limit_hit(r->home->d, NULL, e);

@@ -82,6 +82,8 @@ typedef struct run {
     atomic_llong started_us;   /* monotonic; 0: it waits */
     error refusal;             /* the encoder's: with a code, the job ends here and fails with it */
     int64_t changes;           /* of all its statements; the sink's */
+    int64_t elapsed_us;        /* in the engine, by all its statements; of one that failed, since it
+                                  began; the sink's */
     struct query_watch *watch; /* NULL: nobody wants to know of it (query_events.h); owned */
 
     /* the outcome, set before on_done */

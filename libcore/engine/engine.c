@@ -1,6 +1,8 @@
 #include "engine/engine.h"
 #include "engine/engine_ops.h"
 
+#include "base/mem.h"
+
 const char *log_op_name(log_op op)
 {
     static const char *const names[] = {"insert", "update", "delete", "create",
@@ -77,6 +79,24 @@ bool engine_is_draining(engine *g)
 void engine_pool_forget_statements(engine *g)
 {
     g->ops->pool_forget_statements(g);
+}
+
+bool engine_statements_get(engine *g, engine_statements *out, error *e)
+{
+    return g->ops->statements_get(g, out, e);
+}
+
+void engine_statements_free(engine_statements *s)
+{
+    for (int i = 0; i < s->n; i++)
+        mem_free(s->items[i].text);
+    mem_free(s->items);
+    *s = (engine_statements){0};
+}
+
+void engine_statements_reset(engine *g)
+{
+    g->ops->statements_reset(g);
 }
 
 const char *engine_version(engine *g)

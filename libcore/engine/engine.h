@@ -266,6 +266,7 @@ typedef struct engine_config {
     int64_t tx_idle_us, tx_max_us;
     int max_queue;          /* jobs that may wait for the writer; more get BUSY */
     int statement_cache;    /* prepared statements kept per connection */
+    int statement_stats;    /* statements whose cost is known; 0: nothing is counted */
     bool synchronous_full;  /* false: NORMAL (a power loss may take the last commits) */
     int64_t log_max_events; /* retention by count, 0: none */
     int64_t log_max_age_us; /* retention by age, 0: none */
@@ -375,6 +376,28 @@ bool engine_pool_resize(engine *g, int readers, int max_read_connections, error 
  * imports, jobs whose origin is wanted, slots, looks at the schema. Any thread. */
 void engine_pool_drain(engine *g, bool on);
 bool engine_is_draining(engine *g);
+/* What a statement has cost, with all others that differ from it in their values alone. */
+typedef struct engine_statement {
+    uint64_t id;
+    char *text; /* with ? in place of values; owned */
+    int64_t calls, errors;
+    int64_t rows; /* given, or changed */
+    int64_t total_us, min_us, max_us, p99_us;
+    int64_t last_us; /* monotonic: its last end */
+} engine_statement;
+typedef struct engine_statements {
+    int n;
+    engine_statement *items; /* in no order; owned */
+    int64_t dropped;         /* statements that had to make room for others */
+    int64_t since_us;        /* monotonic: when counting began */
+} engine_statements;
+
+/* All that are known: any thread that may block. INTERNAL_ERROR when memory is out. */
+bool engine_statements_get(engine *g, engine_statements *out, error *e);
+void engine_statements_free(engine_statements *s);
+/* Forgets them and counts anew. */
+void engine_statements_reset(engine *g);
+
 /* Has every connection forget its prepared statements before it prepares the next. Any thread. */
 void engine_pool_forget_statements(engine *g);
 

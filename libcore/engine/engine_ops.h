@@ -22,6 +22,8 @@ typedef struct engine_ops {
     void (*pool_drain)(engine *g, bool on);
     bool (*is_draining)(engine *g);
     void (*pool_forget_statements)(engine *g);
+    bool (*statements_get)(engine *g, engine_statements *out, error *e);
+    void (*statements_reset)(engine *g);
     const char *(*version)(engine *g);
     bool (*verify)(engine *g, const char *file, void (*problem)(void *arg, const char *text),
                    void *arg, const engine_watch *w, error *e);

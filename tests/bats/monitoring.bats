@@ -149,3 +149,78 @@ api_says() { api GET "$1" && holds "$2" 2>/dev/null; }
   api GET /monitoring/tables
   holds '.tables[0].rows == 60000'
 }
+
+# ---- what statements cost ---------------------------------------------------------------------------
+
+@test "statements that differ in their values alone are one, with calls, errors, rows and times" {
+  start_daemon
+  sql 'CREATE TABLE t (id INTEGER PRIMARY KEY, x)'
+  api DELETE /monitoring/statements
+  [ "$status_code" = 200 ]
+  holds '.forgotten >= 1'
+  local i
+  for i in 1 2 3; do sql "INSERT INTO t VALUES ($i, 'v$i')"; done
+  query "INSERT INTO t VALUES (1, 'again')"
+  expect_problem 409 CONFLICT
+  sql 'SELECT x FROM t WHERE id = ?' '[2]'
+  sql 'select  x from t where id=3 -- three'
+  query 'SELECT FROM'
+  api GET '/monitoring/statements?sort=calls'
+  [ "$status_code" = 200 ]
+  holds '.total == 2 and .dropped == 0 and [.statements[].sql] == ["insert into t values (?, ...)", "select x from t where id = ?"]'
+  holds '.statements[0] | .calls == 4 and .errors == 1 and .rows == 3 and .total_ms > 0 and .min_ms <= .mean_ms
+    and .mean_ms <= .max_ms and .p99_ms <= .max_ms and (.id | test("^[0-9a-f]{16}$")) and (.last_at | test("Z$"))'
+  holds '.statements[1] | .calls == 2 and .errors == 0 and .rows == 2'
+  api GET '/monitoring/statements?limit=1&sort=total'
+  holds '.total == 2 and (.statements | length) == 1'
+  api GET '/monitoring/statements?sort=beauty'
+  expect_problem 400 INVALID_MESSAGE
+  api DELETE /monitoring/statements
+  holds '. == {forgotten: 2}'
+  sql 'SELECT x FROM t WHERE id = ?' '[2]'
+  api GET /monitoring/statements
+  holds '.total == 1 and .statements[0].calls == 1'
+}
+
+@test "the table of statements is bounded, and counts nothing when it is to have none" {
+  start_daemon --statement-stats-max 20
+  local i
+  for i in {1..40}; do sql "SELECT 1 AS c$i"; done
+  api GET /monitoring/statements
+  holds '.total <= 20 and .total > 10 and .total + .dropped == 40'
+  stop_daemon
+  start_daemon --statement-stats-max 0
+  sql 'SELECT 1'
+  api GET /monitoring/statements
+  holds '. == {since: null, total: 0, dropped: 0, statements: []}'
+}
+
+@test "slow queries are remembered, latest first, those that failed too" {
+  start_daemon --slow-query 60ms
+  sql 'SELECT 1'
+  api GET /monitoring/slow-queries
+  holds '. == {total: 0, offset: 0, limit: 100, slow_queries: []}'
+  sql "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 2000000) SELECT count(*) AS counted FROM c"
+  api POST /query "$(jq -cn --arg sql "$(endless gone)" '{sql: $sql, timeout_ms: 100, id: "too-long"}')"
+  expect_problem 504 TIMEOUT
+  api GET /monitoring/slow-queries
+  holds '.total == 2 and .slow_queries[0].id == "too-long" and .slow_queries[0].error == "TIMEOUT"'
+  holds '.slow_queries[1] | .error == null and .rows == 1 and .elapsed_ms >= 60 and (.sql | contains("counted"))
+    and .user == "root" and .protocol == "http" and .statements == 1 and .sql_bytes == (.sql | length)'
+  api GET '/monitoring/slow-queries?offset=1&limit=1'
+  holds '.total == 2 and (.slow_queries | length) == 1 and .slow_queries[0].error == null'
+  api DELETE /monitoring/slow-queries
+  holds '. == {forgotten: 2}'
+  api GET /monitoring/slow-queries
+  holds '.total == 0'
+}
+
+@test "only the latest 200 slow queries are kept" {
+  start_daemon --slow-query 1ms
+  local i many='[]'
+  for i in {1..205}; do
+    api POST /query "{\"sql\": \"WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 20000) SELECT count(*) FROM c\", \"id\": \"n$i\"}"
+  done
+  api GET '/monitoring/slow-queries?limit=1000'
+  holds '.total == 200 and .slow_queries[0].id == "n205" and .slow_queries[199].id == "n6"'
+}

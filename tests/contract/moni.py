@@ -76,8 +76,23 @@ def storage(c):
     c.call("listTableSizes", 400, query={"internal": "perhaps"})
 
 
+def statements(c):
+    c.sql("SELECT 1 AS moni")
+    for sort in ("total", "mean", "calls", "p99"):
+        found = c.call("listStatements", 200, query={"sort": sort, "limit": 1000})
+        assert any(s["sql"] == "select ? as moni" for s in found["statements"]), found
+    c.call("listStatements", 400, query={"sort": "beauty"})
+    c.call("resetStatements", 200)
+    c.call("resetStatements", 400, query={"all": 1})
+    c.call("listSlowQueries", 200, query={"offset": 0, "limit": 5})
+    c.call("listSlowQueries", 400, query={"limit": 0})
+    c.call("clearSlowQueries", 200)
+    c.call("clearSlowQueries", 400, query={"all": 1})
+
+
 def run(c):
     active_queries(c)
     sessions(c)
     pool(c)
     storage(c)
+    statements(c)

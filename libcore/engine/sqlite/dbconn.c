@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "engine/statement_stats.h"
 
 static int on_progress(void *arg)
 {
@@ -65,6 +66,7 @@ bool dbconn_open(dbconn *c, const char *path, const char *vfs, dbconn_role role,
 
 static void statement_free(statement *s)
 {
+    statement_entry_release(s->stats);
     sqlite3_finalize(s->stmt);
     mem_free(s->sql);
     mem_free(s->ddl_table);

@@ -33,7 +33,8 @@ typedef struct statement {
     control_kind control; /* a savepoint statement */
     ddl_kind ddl;         /* what it does to which table */
     char *ddl_table;      /* owned */
-    struct reads *reads;  /* owned; what it depends on, where somebody wanted to know */
+    struct statement_entry *stats; /* held; what it has cost, NULL until it has ended once */
+    struct reads *reads;           /* owned; what it depends on, where somebody wanted to know */
 } statement;
 
 /* What a connection's cache is like: written by its thread, read by any. */

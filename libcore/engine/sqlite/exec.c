@@ -178,10 +178,12 @@ bool exec_statement(store *g, job *j, int index, exec_mode mode, engine_summary 
     statement *s = dbconn_prepare(&w->c, j->stmts[index].sql, mode == EXEC_TX, e);
     bool ok = s && run_prepared(g, j, index, s, mode, sum, e);
     w->c.job = NULL;
-    if (s)
-        dbconn_release(&w->c, s);
     sum->lsn = w->log.head;
     sum->elapsed_us = clock_mono_us() - began;
+    if (s) {
+        store_count(g, s, j->stmts[index].sql, ok, sum);
+        dbconn_release(&w->c, s);
+    }
     atomic_fetch_add_explicit(ok ? &g->n_writes : &g->n_errors, 1, memory_order_relaxed);
     return ok;
 }
@@ -277,13 +279,15 @@ bool exec_alone(store *g, job *j, int index, engine_summary *sum, error *e)
     w->c.guard.vacuum = sql_starts_with(q->sql, "VACUUM");
     bool ok = s && dbconn_bind(&w->c, s, q, e) && step_all(w, j, index, s, sum, e);
     w->c.guard.vacuum = false;
-    if (s)
+    sum->lsn = w->log.head;
+    sum->elapsed_us = clock_mono_us() - began;
+    if (s) {
+        store_count(g, s, q->sql, ok, sum);
         dbconn_release(&w->c, s);
+    }
     sqlite3_busy_timeout(w->c.db, DBCONN_BUSY_MS);
     w->cap.muted--;
     w->c.job = NULL;
-    sum->lsn = w->log.head;
-    sum->elapsed_us = clock_mono_us() - began;
     if (ok && !sql_starts_with(q->sql, "VACUUM"))
         txn_tell_checkpoint(g, -1, -1, began);
     atomic_fetch_add_explicit(ok ? &g->n_writes : &g->n_errors, 1, memory_order_relaxed);

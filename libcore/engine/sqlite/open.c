@@ -143,6 +143,33 @@ static void store_files(engine *base, engine_files *out)
         out->log = size_of(wal);
 }
 
+static bool store_statements(engine *base, engine_statements *out, error *e)
+{
+    store *g = own(base);
+    *out = (engine_statements){0};
+    return !g->stats || statement_stats_list(g->stats, out) ||
+           error_set(e, ERR_INTERNAL_ERROR, "out of memory");
+}
+
+static void store_statements_reset(engine *base)
+{
+    store *g = own(base);
+    if (g->stats)
+        statement_stats_reset(g->stats);
+}
+
+void store_count(store *g, statement *s, const char *sql, bool ok, const engine_summary *sum)
+{
+    if (!g->stats)
+        return;
+    const statement_sample sample = {
+        .failed = !ok,
+        .rows = sum->rows ? sum->rows : sum->changes,
+        .elapsed_us = sum->elapsed_us,
+    };
+    statement_stats_count(g->stats, &s->stats, sql, &sample);
+}
+
 static const char *store_version(engine *g)
 {
     return own(g)->version;
@@ -168,6 +195,7 @@ static bool make_file(store *g, error *e)
 
 static void free_config(store *g)
 {
+    statement_stats_free(g->stats);
     mem_free((char *)g->cfg.dir);
     mem_free((char *)g->cfg.vfs);
     mem_free(g->path);
@@ -207,7 +235,10 @@ static store *copy_config(const engine_config *cfg, error *e)
         g->cfg.dir = mem_strndup(cfg->dir, n);
         g->cfg.vfs = cfg->vfs ? mem_strndup(cfg->vfs, strlen(cfg->vfs)) : NULL;
         g->path = mem_alloc(n + sizeof "/rustydb.db");
-        if (g->path && g->cfg.dir && (!cfg->vfs || g->cfg.vfs)) {
+        if (cfg->statement_stats > 0)
+            g->stats = statement_stats_new(cfg->statement_stats);
+        bool counting = cfg->statement_stats <= 0 || g->stats;
+        if (g->path && g->cfg.dir && (!cfg->vfs || g->cfg.vfs) && counting) {
             memcpy(g->path, cfg->dir, n);
             memcpy(g->path + n, "/rustydb.db", sizeof "/rustydb.db");
             g->lock_fd = -1;
@@ -329,6 +360,8 @@ const engine_ops sqlite_engine_ops = {
     .pool_drain = store_pool_drain,
     .is_draining = store_is_draining,
     .pool_forget_statements = store_pool_forget_statements,
+    .statements_get = store_statements,
+    .statements_reset = store_statements_reset,
     .version = store_version,
     .verify = store_verify,
     .log_open = store_log_open,

@@ -324,8 +324,10 @@ static task_result pass_on(store *g, job *j, reader_conn *rc)
 /* Ends statement j->at. True: the job goes on with the next one. */
 static bool end_statement(store *g, job *j, reader_conn *rc, const error *e)
 {
-    if (rc->s)
+    if (rc->s) {
+        store_count(g, rc->s, j->stmts[j->at].sql, !e, &rc->sum);
         dbconn_release(&rc->c, rc->s);
+    }
     rc->s = NULL;
     atomic_fetch_add_explicit(e ? &g->n_errors : &g->n_reads, 1, memory_order_relaxed);
     if (!e)
@@ -449,6 +451,8 @@ task_result reader_run(task *t)
     int why = atomic_load_explicit(&j->cancel, memory_order_relaxed);
     if (why != ERR_NONE) {
         stop_error(j, (error_code)why, &e);
+        if (rc->s)
+            store_count(g, rc->s, j->stmts[j->at].sql, false, &rc->sum);
         atomic_fetch_add_explicit(&g->n_errors, 1, memory_order_relaxed);
         return end_job(g, j, rc, j->kind == JOB_ATOMIC ? j->at : 0, &e);
     }

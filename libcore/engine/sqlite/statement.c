@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/statement_stats.h"
 #include "engine/sqlite/dbconn.h"
 #include "engine/sqlite/reads.h"
 #include "engine/sqlite/sqltext.h"
@@ -79,6 +80,7 @@ static void drop_from_cache(dbconn *c, statement *s)
 
 static void statement_end(statement *s)
 {
+    statement_entry_release(s->stats);
     sqlite3_finalize(s->stmt);
     reads_free(s->reads);
     mem_free(s->ddl_table);

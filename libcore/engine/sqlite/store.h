@@ -16,6 +16,7 @@
 #include "engine/sqlite/changelog.h"
 #include "engine/sqlite/dbconn.h"
 #include "engine/sqlite/registry.h"
+#include "engine/statement_stats.h"
 
 typedef struct store store;
 
@@ -139,6 +140,7 @@ struct store {
     atomic_llong head, oldest; /* of the committed log */
     atomic_llong n_reads, n_writes, n_errors, n_commits, n_commit_statements;
     atomic_int n_open_tx;
+    statement_stats *stats; /* NULL: nothing is counted */
     atomic_bool draining;
     atomic_uint forget; /* grows whenever caches of statements are to be emptied */
 };
@@ -148,6 +150,9 @@ struct store {
 void job_finish(store *g, job *j, int index, const error *e);
 /* Ends a job that was asked to stop before it ran. */
 void job_stopped(store *g, job *j);
+
+/* A prepared statement has ended: counts what it cost. */
+void store_count(store *g, statement *s, const char *sql, bool ok, const engine_summary *sum);
 
 /* reader.c */
 void readers_init(readers *r, int most);
