@@ -76,7 +76,7 @@ class Talk:
 
 async def converse(c, document, channel, talk, seen):
     url = f"ws://127.0.0.1:{c.port}{document['channels'][channel]['address']}"
-    ws = await wsclient.connect(url, {})
+    ws = await wsclient.connect(url, {}, max_size=None)
     t = Talk(document, channel, ws, seen)
     await t.hear("welcome")
     if channel == "queryStream":

@@ -28,7 +28,8 @@ class Session:
 
     async def _run(self, c):
         url = f"ws://127.0.0.1:{c.port}{self.path}"
-        ws = await wsclient.connect(url, {"Authorization": f"Bearer {c.token}"})
+        ws = await wsclient.connect(url, {"Authorization": f"Bearer {c.token}"},
+                                    max_size=None)
         await ws.recv()
         if self.first:
             await ws.send(json.dumps(self.first))
@@ -91,7 +92,8 @@ def slots(c):
     c.call("getReplicationSlot", 200, path=name)
     Session(c, "/api/v1/ws/replication",
             {"id": "1", "type": "subscribe", "payload": {"slot_name": "warehouse"}})
-    consumer = c.call("listReplicationConsumers", 200)["consumers"][0]
+    consumers = c.call("listReplicationConsumers", 200)["consumers"]
+    consumer = next(one for one in consumers if one["slot_name"] == "warehouse")
     assert c.call("getReplicationSlot", 200, path=name)["state"] == "active"
     c.call("deleteReplicationSlot", 409, path=name)
     c.call("closeConnection", 200, path={"id": consumer["connection_id"]})
