@@ -10,6 +10,7 @@
 #include "daemon/reconnect.h"
 #include "daemon/slow_queries.h"
 #include "daemon/settings.h"
+#include "daemon/stored_queries.h"
 #include "daemon/system_events.h"
 #include "daemon/tls.h"
 #include "daemon/forms.h"
@@ -194,7 +195,8 @@ static bool start(process *p, const config *cfg, error *e)
     d->auth = auth_open(d->engine, d->data_dir, e);
     d->feed = d->auth ? feed_start(d->engine, &fc, e) : NULL;
     d->tables = feed_as_source(d->feed);
-    if (!d->feed || !start_live(d, cfg, e) || !start_replication(d, cfg, e) ||
+    d->stored = d->feed ? stored_queries_open(d->engine, e) : NULL;
+    if (!d->stored || !start_live(d, cfg, e) || !start_replication(d, cfg, e) ||
         !listener_open(cfg->listen, (int)cfg->reactors, p->fds, &p->bound, d->listen,
                        sizeof d->listen, e))
         return false;
@@ -329,6 +331,7 @@ static void stop(process *p)
     feed_free(d->feed);
     queries_free(d->live);
     replication_free(d->replication);
+    stored_queries_free(d->stored);
     settings_free(d->settings);
 }
 

@@ -22,6 +22,7 @@ struct jobs;
 struct sampler;
 struct slow_queries;
 struct settings_owner;
+struct stored_queries;
 
 enum { MAX_REACTORS = 64 };
 
@@ -42,7 +43,8 @@ typedef struct server {
     feed_source results; /* the live queries, likewise */
     replication *replication;
     feed_source consumers; /* the replication, likewise */
-    task_pool workers;     /* imports */
+    struct stored_queries *stored;
+    task_pool workers; /* imports */
     struct reactor *reactors[MAX_REACTORS];
     int n_reactors;
     struct sampler *sampler;

@@ -744,6 +744,13 @@ void http_reply_error(request *q, const error *e)
     http_reply_problem(q, e, NULL);
 }
 
+void http_reply_not_allowed(request *q, const error *e, const char *allow)
+{
+    char headers[100];
+    snprintf(headers, sizeof headers, "Allow: %s\r\n", allow);
+    reply_problem(q, e, NULL, headers);
+}
+
 void http_reply_challenge(request *q, const error *e, const char *challenge)
 {
     char headers[100];

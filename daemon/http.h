@@ -113,6 +113,8 @@ void http_reply_error(request *q, const error *e);
 /* The same, with a challenge for credentials (RFC 9110, 11.6.1). */
 void http_reply_challenge(request *q, const error *e, const char *challenge);
 void http_reply_problem(request *q, const error *e, const problem_extra *x);
+/* A problem with METHOD_NOT_ALLOWED, and the methods that the thing takes. */
+void http_reply_not_allowed(request *q, const error *e, const char *allow);
 /* What is still to come of the body is not wanted: a little of it is read, so that the client gets
  * to see the answer; then the connection closes. */
 void http_discard_rest(request *q);

@@ -10,4 +10,7 @@
 
 #include "operations.h"
 
+/* The form in which the client takes the result of one statement: an object, or lines. */
+const run_encoder *api_result_encoder(const request *q);
+
 #endif

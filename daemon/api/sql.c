@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool wants_ndjson(const request *q)
+const run_encoder *api_result_encoder(const request *q)
 {
-    return strstr(q->accept, "application/x-ndjson") != NULL;
+    return strstr(q->accept, "application/x-ndjson") ? &encode_ndjson : &encode_object;
 }
 
 static const char *text_in(const json_t *from, const char *name)
@@ -27,7 +27,7 @@ static run *read_query(request *q, job_kind kind)
         .max_rows = json_integer_value(json_object_get(q->doc, "max_rows")),
     };
     error e;
-    run *r = run_new(q->c, wants_ndjson(q) ? &encode_ndjson : &encode_object, kind);
+    run *r = run_new(q->c, api_result_encoder(q), kind);
     if (params_fill_job(&r->job, &s, &e) && (!id || params_set_id(r->job.id, id, "id", &e)))
         return r;
     run_free(r);

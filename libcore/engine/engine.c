@@ -158,3 +158,9 @@ bool engine_slots_read(engine *g, bool (*each)(void *arg, const log_slot *s), vo
 {
     return g->ops->slots_read(g, each, arg, e);
 }
+
+bool engine_stored_read(engine *g, bool (*each)(void *arg, const stored_text *t, error *e),
+                        void *arg, error *e)
+{
+    return g->ops->stored_read(g, each, arg, e);
+}

@@ -106,6 +106,8 @@ typedef enum job_kind {
     JOB_SIZES, /* what each table takes, as JSON into `text`: a page of them, see job.internal */
     JOB_CHECKPOINT, /* truncate the WAL, prune the log */
     JOB_SLOTS,      /* keeps and drops slots: see slot_change */
+    JOB_STORE,      /* keeps or drops a text: see stored_change */
+    JOB_STORED,     /* the versions of a stored text as JSON into `text` */
 } job_kind;
 
 enum { ENGINE_ID_MAX = 64 }; /* bytes of a client-chosen job id and of a transaction id */
@@ -146,6 +148,21 @@ typedef struct engine_storage {
     int64_t disk_free, disk_total; /* bytes of the file system that holds them */
 } engine_storage;
 
+/* A text that the database stores under a name for somebody, in versions; its owner numbers them.
+ * As with slots the engine knows nothing of its use, except that it is JSON, and whoever owns the
+ * texts reads the newest of each once and keeps it in memory. Writing makes no log records. */
+enum { ENGINE_STORED_KEPT = 100 }; /* versions of a name; older ones go */
+typedef struct stored_text {
+    const char *name;
+    int64_t version;
+    const char *json;
+    size_t len;
+} stored_text;
+typedef struct stored_change {
+    bool drop;        /* remove the name with all its versions; otherwise a version is added, */
+    stored_text text; /* which must be new. drop: the name alone counts */
+} stored_change;
+
 /* What a reading statement depends on, for those who want to know when to run it again. */
 enum { ENGINE_KEY_MAX = 16 };
 typedef struct job_origin {
@@ -169,15 +186,17 @@ struct job {
     int n_stmts;
     const engine_stmt *stmts;
     job_rows rows;              /* JOB_INSERT_ROWS */
-    const char *table;          /* JOB_INSPECT: NULL lists all tables */
-    int64_t offset, limit;      /* JOB_INSPECT of the list, JOB_SIZES: which page of it; limit 0: no
-                                   limit */
+    const char *table;          /* JOB_INSPECT: NULL lists all tables; JOB_STORED: the name */
+    int64_t version;            /* JOB_STORED: which one; 0 lists all, newest first */
+    int64_t offset, limit;      /* JOB_INSPECT of the list, JOB_SIZES, JOB_STORED of all: which page
+                                   of it; limit 0: no limit */
     bool internal;              /* JOB_SIZES: the engine's own tables, too */
     engine_storage storage;     /* JOB_STORAGE: the answer, valid at done */
-    buf text;                   /* JOB_INSPECT, JOB_EXPLAIN, JOB_VALIDATE: the answer, valid at
-                                   done; the maker sets its limit and frees it */
+    buf text;                   /* JOB_INSPECT, JOB_EXPLAIN, JOB_VALIDATE, JOB_STORED: the answer,
+                                   valid at done; the maker sets its limit and frees it */
     int n_slots;                /* JOB_SLOTS */
     const slot_change *slots;   /* JOB_SLOTS: all of them or none */
+    const stored_change *store; /* JOB_STORE */
     char id[ENGINE_ID_MAX + 1]; /* cancel by this; empty: the engine chooses */
     char tx[ENGINE_ID_MAX + 1]; /* JOB_TX_*: which transaction */
     int64_t timeout_us;         /* from submit to the last row, 0: the engine's default */
@@ -444,5 +463,8 @@ long engine_meta_get(engine *g, const char *key, void *out, size_t room, error *
 /* Gives every slot, in the order of their names: blocking, for start-up only. A slot lives until
  * `each` returns; false from it (memory is out) ends the reading and fails it. */
 bool engine_slots_read(engine *g, bool (*each)(void *arg, const log_slot *s), void *arg, error *e);
+/* The same for stored texts, each in its newest version; false from `each` has set e. */
+bool engine_stored_read(engine *g, bool (*each)(void *arg, const stored_text *t, error *e),
+                        void *arg, error *e);
 
 #endif

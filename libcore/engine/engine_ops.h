@@ -39,6 +39,8 @@ typedef struct engine_ops {
     bool (*meta_set)(engine *g, const char *key, const void *value, size_t n, error *e);
     long (*meta_get)(engine *g, const char *key, void *out, size_t room, error *e);
     bool (*slots_read)(engine *g, bool (*each)(void *arg, const log_slot *s), void *arg, error *e);
+    bool (*stored_read)(engine *g, bool (*each)(void *arg, const stored_text *t, error *e),
+                        void *arg, error *e);
 } engine_ops;
 
 /* First member of every engine's own structure; its open sets ops. */

@@ -14,17 +14,6 @@ static bool no_memory(error *e)
     return error_set(e, ERR_INTERNAL_ERROR, "out of memory");
 }
 
-/* Whether all was written. */
-static bool check_text(const buf *out, error *e)
-{
-    if (!out->failed)
-        return true;
-    error_clear(e);
-    return out->limit ? error_set(e, ERR_MESSAGE_TOO_BIG, "the answer is larger than %zu bytes",
-                                  out->limit)
-                      : no_memory(e);
-}
-
 /* ---- touched tables ---------------------------------------------------------------------------
  */
 
@@ -204,7 +193,7 @@ static bool write_statement(dbconn *c, statement *s, const char *sql, touches *t
     write_names(&w, "tables_written", &t->written);
     jw_end_object(&w);
     buf_free(&tables);
-    return ok && check_text(out, e);
+    return ok && dbconn_text_ok(out, e);
 }
 
 bool analyze_validate(dbconn *c, const char *sql, buf *out, error *e)
@@ -306,5 +295,5 @@ bool analyze_explain(dbconn *c, const engine_stmt *from, buf *out, error *e)
     ok = ok && write_plan(c, from, &p, e);
     jw_end_array(&p.w);
     jw_end_object(&p.w);
-    return ok && check_text(out, e);
+    return ok && dbconn_text_ok(out, e);
 }

@@ -97,6 +97,8 @@ bool dbconn_columns(dbconn *c, statement *s, int n, error *e);
 bool dbconn_error(dbconn *c, int rc, error *e);
 /* The same for a code without a connection's message. */
 bool sql_code_error(int rc, const char *message, error *e);
+/* Whether an answer was written whole; otherwise e says that it is too big or memory out. */
+bool dbconn_text_ok(const buf *out, error *e);
 /* The error of a job that was asked to stop. */
 void stop_error(const job *j, error_code why, error *e);
 

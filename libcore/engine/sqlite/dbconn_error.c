@@ -79,6 +79,16 @@ bool sql_code_error(int rc, const char *message, error *e)
     return false;
 }
 
+bool dbconn_text_ok(const buf *out, error *e)
+{
+    if (!out->failed)
+        return true;
+    error_clear(e);
+    if (!out->limit)
+        return error_set(e, ERR_INTERNAL_ERROR, "out of memory");
+    return error_set(e, ERR_MESSAGE_TOO_BIG, "the answer is larger than %zu bytes", out->limit);
+}
+
 bool dbconn_error(dbconn *c, int rc, error *e)
 {
     error unused;

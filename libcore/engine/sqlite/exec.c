@@ -188,6 +188,24 @@ bool exec_statement(store *g, job *j, int index, exec_mode mode, engine_summary 
     return ok;
 }
 
+bool exec_own(store *g, const job *j, bool (*write)(dbconn *c, const job *j, error *e),
+              engine_summary *sum, error *e)
+{
+    writer *w = &g->writer;
+    int64_t began = clock_mono_us();
+    *sum = (engine_summary){0};
+    if (!dbconn_step_own(&w->c, w->savepoint, e))
+        return false;
+    capture_drop(&w->cap);
+    w->c.job = j;
+    bool ok = write(&w->c, j, e);
+    w->c.job = NULL;
+    ok = exec_end_savepoint(g, ok, false, w->log.head, e);
+    sum->lsn = w->log.head;
+    sum->elapsed_us = clock_mono_us() - began;
+    return ok;
+}
+
 /* ---- several as one ---------------------------------------------------------------------------
  */
 

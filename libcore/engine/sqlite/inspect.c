@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "engine/sqlite/dbconn.h"
 #include "json/writer.h"
 
 /* One inspection under way. */
@@ -365,9 +366,5 @@ bool sqlite_inspect(sqlite3 *db, const char *table, int64_t offset, int64_t limi
     inspection in = {.db = db, .e = e};
     jw_init(&in.w, out);
     bool ok = table ? write_one(&in, table) : write_list(&in, offset, limit);
-    if (ok && out->failed)
-        return out->limit ? error_set(e, ERR_MESSAGE_TOO_BIG, "the answer is larger than %zu bytes",
-                                      out->limit)
-                          : error_set(e, ERR_INTERNAL_ERROR, "out of memory");
-    return ok;
+    return ok && dbconn_text_ok(out, e);
 }

@@ -56,6 +56,7 @@ static bool for_reader(const job *j)
     case JOB_VALIDATE:
     case JOB_STORAGE:
     case JOB_SIZES:
+    case JOB_STORED:
         return true;
     case JOB_QUERY:
         return sql_guess_route(j->stmts[0].sql) == ROUTE_READ || j->readonly || j->origin.wanted;
@@ -373,4 +374,5 @@ const engine_ops sqlite_engine_ops = {
     .meta_set = store_meta_set,
     .meta_get = store_meta_get,
     .slots_read = store_slots_read,
+    .stored_read = store_stored_read,
 };

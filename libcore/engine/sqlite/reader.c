@@ -402,6 +402,8 @@ static bool tell(store *g, job *j, dbconn *c, error *e)
         return analyze_explain(c, &j->stmts[0], &j->text, e);
     case JOB_VALIDATE:
         return analyze_validate(c, j->stmts[0].sql, &j->text, e);
+    case JOB_STORED:
+        return stored_tell(c, j, e);
     default:
         return sqlite_inspect(c->db, j->table, j->offset, j->limit, &j->text, e);
     }
@@ -410,7 +412,7 @@ static bool tell(store *g, job *j, dbconn *c, error *e)
 static bool is_told(const job *j)
 {
     return j->kind == JOB_INSPECT || j->kind == JOB_EXPLAIN || j->kind == JOB_VALIDATE ||
-           j->kind == JOB_STORAGE || j->kind == JOB_SIZES;
+           j->kind == JOB_STORAGE || j->kind == JOB_SIZES || j->kind == JOB_STORED;
 }
 
 static task_result run_told(store *g, job *j, reader_conn *rc)

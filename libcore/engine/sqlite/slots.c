@@ -2,7 +2,6 @@
  * anybody made, so they make no records: capture passes over internal tables. */
 #include <string.h>
 
-#include "base/clock.h"
 #include "engine/sqlite/store.h"
 
 bool slots_create(dbconn *c, error *e)
@@ -33,7 +32,7 @@ static bool step(dbconn *c, sqlite3_stmt *s, const log_slot *slot, bool whole, e
     return dbconn_step_own(c, s, e);
 }
 
-static bool write_all(dbconn *c, const job *j, error *e)
+bool slots_write(dbconn *c, const job *j, error *e)
 {
     sqlite3_stmt *put =
         dbconn_prepare_own(c, "INSERT OR REPLACE INTO _rustydb_slot VALUES(?, ?, ?, ?, ?)", e);
@@ -46,23 +45,6 @@ static bool write_all(dbconn *c, const job *j, error *e)
     }
     sqlite3_finalize(put);
     sqlite3_finalize(drop);
-    return ok;
-}
-
-bool exec_slots(store *g, const job *j, engine_summary *sum, error *e)
-{
-    writer *w = &g->writer;
-    int64_t began = clock_mono_us();
-    *sum = (engine_summary){0};
-    if (!dbconn_step_own(&w->c, w->savepoint, e))
-        return false;
-    capture_drop(&w->cap);
-    w->c.job = j;
-    bool ok = write_all(&w->c, j, e);
-    w->c.job = NULL;
-    ok = exec_end_savepoint(g, ok, false, w->log.head, e);
-    sum->lsn = w->log.head;
-    sum->elapsed_us = clock_mono_us() - began;
     return ok;
 }
 

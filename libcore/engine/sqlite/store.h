@@ -208,6 +208,9 @@ typedef enum exec_mode {
 } exec_mode;
 bool exec_statement(store *g, job *j, int index, exec_mode mode, engine_summary *sum, error *e);
 bool exec_atomic(store *g, job *j, int *index, error *e);
+/* Statements of the daemon's own, in a savepoint; they make no log records. */
+bool exec_own(store *g, const job *j, bool (*write)(dbconn *c, const job *j, error *e),
+              engine_summary *sum, error *e);
 bool exec_rows(store *g, job *j, engine_summary *sum, error *e); /* exec_rows.c */
 /* Ends the savepoint around a piece of work: keeps it, or takes it and its records back (head: the
  * log's head before it). schema: it may have changed the schema. */
@@ -254,8 +257,7 @@ long store_meta_get(engine *g, const char *key, void *out, size_t room, error *e
 
 /* slots.c */
 bool slots_create(dbconn *c, error *e); /* the table, where it is not there */
-bool exec_slots(store *g, const job *j, engine_summary *sum,
-                error *e); /* in the open transaction */
+bool slots_write(dbconn *c, const job *j, error *e);
 bool store_slots_read(engine *g, bool (*each)(void *arg, const log_slot *s), void *arg, error *e);
 
 /* pool.c */
@@ -267,6 +269,13 @@ bool store_is_draining(engine *g);
 void store_pool_forget_statements(engine *g);
 /* Whether a job is kept out while the store drains. */
 bool drain_refuses(const job *j);
+
+/* stored.c */
+bool stored_create(dbconn *c, error *e); /* the table, where it is not there */
+bool stored_write(dbconn *c, const job *j, error *e);
+bool stored_tell(dbconn *c, job *j, error *e); /* JOB_STORED, on a reader's connection */
+bool store_stored_read(engine *g, bool (*each)(void *arg, const stored_text *t, error *e),
+                       void *arg, error *e);
 
 /* check.c: looks at an existing file through a connection that cannot write, for as long as is
  * affordable (big files are checked in part). A damaged file is thus refused before anything

@@ -43,7 +43,11 @@ static bool run_one(store *g, job *j, int *index, error *e)
             return false;
         break;
     case JOB_SLOTS:
-        if (!exec_slots(g, j, &sum, e))
+        if (!exec_own(g, j, slots_write, &sum, e))
+            return false;
+        break;
+    case JOB_STORE:
+        if (!exec_own(g, j, stored_write, &sum, e))
             return false;
         break;
     default:
@@ -342,7 +346,7 @@ bool writer_open(store *g, error *e)
         return false;
     w->c.forget = &g->forget;
     txn_checkpoint_by_itself(g);
-    return changelog_create(&w->c, e) && slots_create(&w->c, e) &&
+    return changelog_create(&w->c, e) && slots_create(&w->c, e) && stored_create(&w->c, e) &&
            changelog_open(&w->log, &w->c, e) && prepare_own(w, e) &&
            capture_open(&w->cap, &w->c, g->cfg.dir, e);
 }
