@@ -110,6 +110,21 @@ bool engine_verify(engine *g, const char *file, void (*problem)(void *arg, const
     return g->ops->verify(g, file, problem, arg, w, e);
 }
 
+bool engine_backup(engine *g, const char *file, const engine_watch *w, error *e)
+{
+    return g->ops->backup(g, file, w, e);
+}
+
+bool engine_copy_look(engine *g, const char *file, engine_copy *out, error *e)
+{
+    return g->ops->copy_look(g, file, out, e);
+}
+
+bool engine_restore(engine *g, const char *file, const char *dir, const engine_watch *w, error *e)
+{
+    return g->ops->restore(g, file, dir, w, e);
+}
+
 log_reader *engine_log_open(engine *g, error *e)
 {
     return g->ops->log_open(g, e);

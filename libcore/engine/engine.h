@@ -438,6 +438,23 @@ typedef struct engine_watch {
 bool engine_verify(engine *g, const char *file, void (*problem)(void *arg, const char *text),
                    void *arg, const engine_watch *w, error *e);
 
+/* A copy of the database in one file, and what it holds: the log it was taken from, up to lsn. */
+typedef struct engine_copy {
+    char log_id[ENGINE_LOG_ID + 1];
+    int64_t lsn;
+} engine_copy;
+
+/* Writes a copy of what is committed now into a new file, while writers go on, and sees it onto the
+ * disk. What has been written of it is removed when that fails: CONFLICT (the file is there),
+ * DISK_FULL, CANCELLED, INTERNAL_ERROR. */
+bool engine_backup(engine *g, const char *file, const engine_watch *w, error *e);
+/* What a copy holds; CORRUPT when it is none. Reads a few pages. */
+bool engine_copy_look(engine *g, const char *file, engine_copy *out, error *e);
+/* Makes a data folder, which must not be there, with the database of a copy in it. It begins a log
+ * of its own, since its history goes on in another way than that of the original: positions of that
+ * mean nothing in it. Errors as for engine_backup. */
+bool engine_restore(engine *g, const char *file, const char *dir, const engine_watch *w, error *e);
+
 log_reader *engine_log_open(engine *g, error *e);
 void engine_log_close(log_reader *r);
 bool engine_log_bounds(log_reader *r, log_bounds *out, error *e);

@@ -27,6 +27,9 @@ typedef struct engine_ops {
     const char *(*version)(engine *g);
     bool (*verify)(engine *g, const char *file, void (*problem)(void *arg, const char *text),
                    void *arg, const engine_watch *w, error *e);
+    bool (*backup)(engine *g, const char *file, const engine_watch *w, error *e);
+    bool (*copy_look)(engine *g, const char *file, engine_copy *out, error *e);
+    bool (*restore)(engine *g, const char *file, const char *dir, const engine_watch *w, error *e);
     log_reader *(*log_open)(engine *g, error *e);
     void (*log_close)(log_reader *r);
     bool (*log_bounds)(log_reader *r, log_bounds *out, error *e);

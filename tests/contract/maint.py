@@ -14,7 +14,12 @@ MAINTENANCE = ("checkpointDatabase", "vacuumDatabase", "analyzeDatabase", "optim
 def run(c):
     settings(c)
     maintenance(c)
-    cancelled(c, [(name, {}) for name in MAINTENANCE])
+    backups(c)
+    cancelled(c, [(name, {}) for name in MAINTENANCE] + [
+        ("createBackup", {"body": {"name": "maint-cancelled"}}),
+        ("verifyBackup", {"path": {"name": "maint-one"}}),
+        ("restoreBackup", {"path": {"name": "maint-one"}, "body": {"to": "maint-cancelled"}}),
+    ])
 
 
 def settings(c):
@@ -60,6 +65,28 @@ def maintenance(c):
     c.call("cancelJob", 400, path={"id": job["id"]}, query={"no": 1})
     c.call("cancelJob", 404, path={"id": "none"})
     c.call("cancelJob", 409, path={"id": job["id"]})
+
+
+def backups(c):
+    c.call("createBackup", 201, body={"name": "maint-one"}, headers=WAIT)
+    assert c.headers["Location"] == "/api/v1/admin/backups/maint-one"
+    assert ended(c, c.call("createBackup", 202, body={}))["state"] == "done"
+    c.call("createBackup", 400, body={"name": "../x"})
+    c.call("createBackup", 409, body={"name": "maint-one"})
+    c.call("listBackups", 200)
+    c.call("getBackup", 200, path={"name": "maint-one"})
+    c.call("verifyBackup", 200, path={"name": "maint-one"}, headers=WAIT)
+    ended(c, c.call("verifyBackup", 202, path={"name": "maint-one"}))
+    c.call("restoreBackup", 201, path={"name": "maint-one"}, body={"to": "maint-a"}, headers=WAIT)
+    ended(c, c.call("restoreBackup", 202, path={"name": "maint-one"}, body={"to": "maint-b"}))
+    c.call("restoreBackup", 409, path={"name": "maint-one"}, body={"to": "maint-a"})
+    c.call("restoreBackup", 400, path={"name": "maint-one"}, body={"to": "a/b"})
+    c.call("restoreBackup", 404, path={"name": "maint-none"}, body={"to": "maint-c"})
+    for name in ("getBackup", "verifyBackup", "deleteBackup"):
+        c.call(name, 404, path={"name": "maint-none"})
+        c.call(name, 400, path={"name": ".hidden"})
+    c.call("createBackup", 201, body={"name": "maint-two"}, headers=WAIT)
+    c.call("deleteBackup", 204, path={"name": "maint-two"})
 
 
 def cancelled(c, operations):

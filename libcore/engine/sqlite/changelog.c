@@ -16,19 +16,39 @@ static const char *const tables =
     " committed_at INTEGER NOT NULL);"
     "INSERT OR IGNORE INTO _rustydb_meta VALUES('engine.format', 1);";
 
-static bool create_all(dbconn *c, error *e)
+static bool make_id(char out[CHANGELOG_ID_ROOM], error *e)
 {
-    unsigned char id[16];
-    char sql[128] = "INSERT OR IGNORE INTO _rustydb_meta VALUES('engine.log_id', '";
+    unsigned char id[(CHANGELOG_ID_ROOM - 1) / 2];
     if (RAND_bytes(id, sizeof id) != 1) {
         error_clear(e);
         return error_set(e, ERR_INTERNAL_ERROR, "no random bytes for the log's id");
     }
-    size_t at = strlen(sql);
     for (size_t i = 0; i < sizeof id; i++)
-        at += (size_t)snprintf(sql + at, sizeof sql - at, "%02x", id[i]);
-    snprintf(sql + at, sizeof sql - at, "')");
+        snprintf(out + 2 * i, 3, "%02x", id[i]);
+    return true;
+}
+
+static bool create_all(dbconn *c, error *e)
+{
+    char id[CHANGELOG_ID_ROOM], sql[128];
+    if (!make_id(id, e))
+        return false;
+    snprintf(sql, sizeof sql, "INSERT OR IGNORE INTO _rustydb_meta VALUES('engine.log_id', '%s')",
+             id);
     return dbconn_exec(c, tables, e) && dbconn_exec(c, sql, e);
+}
+
+bool changelog_rename(dbconn *c, error *e)
+{
+    char id[CHANGELOG_ID_ROOM], sql[128];
+    if (!make_id(id, e))
+        return false;
+    snprintf(sql, sizeof sql, "UPDATE _rustydb_meta SET value = '%s' WHERE key = 'engine.log_id'",
+             id);
+    if (!dbconn_exec(c, sql, e))
+        return false;
+    return sqlite3_changes(c->db) == 1 ||
+           sql_code_error(SQLITE_CORRUPT, "the database has no log id", e);
 }
 
 bool changelog_create(dbconn *c, error *e)

@@ -13,6 +13,8 @@
 #include "engine/sqlite/dbconn.h"
 #include "engine/sqlite/shape.h"
 
+enum { CHANGELOG_ID_ROOM = 32 + 1 };
+
 /* Whether a shape's row is in _rustydb_shape. */
 typedef enum shape_stored {
     SHAPE_UNKNOWN,
@@ -36,6 +38,8 @@ typedef struct changelog {
 
 /* Makes the tables in a new database, and checks the format of an old one. */
 bool changelog_create(dbconn *c, error *e);
+/* Gives the log of a copy an id of its own; CORRUPT when it is no database of ours. */
+bool changelog_rename(dbconn *c, error *e);
 bool changelog_open(changelog *l, dbconn *c, error *e);
 void changelog_close(changelog *l);
 

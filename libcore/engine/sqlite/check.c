@@ -38,7 +38,8 @@ static bool check_open_file(dbconn *c, error *e)
     return ok;
 }
 
-void check_still_name(const char *path, buf *name)
+/* A name by which SQLite reads a file that nobody writes to, without side files. */
+static void still_name(const char *path, buf *name)
 {
     buf_adds(name, "file:");
     for (const char *p = path; *p; p++) {
@@ -48,6 +49,16 @@ void check_still_name(const char *path, buf *name)
             buf_addc(name, *p);
     }
     buf_adds(name, "?immutable=1");
+}
+
+bool check_open_still(store *g, const char *path, dbconn *c, error *e)
+{
+    buf name = BUF_INIT;
+    still_name(path, &name);
+    bool ok = !name.failed || sql_code_error(SQLITE_NOMEM, "out of memory", e);
+    ok = ok && dbconn_open(c, buf_cstr(&name), g->cfg.vfs, DBCONN_PROBE, &g->cfg, e);
+    buf_free(&name);
+    return ok;
 }
 
 /* The file's name for the check: where there is no WAL, one that has SQLite make no side files. */
@@ -63,7 +74,7 @@ static bool check_name(store *g, buf *name)
         buf_add(name, g->path, n);
         return !name->failed;
     }
-    check_still_name(g->path, name);
+    still_name(g->path, name);
     return !name->failed;
 }
 

@@ -281,12 +281,17 @@ bool store_stored_read(engine *g, bool (*each)(void *arg, const stored_text *t, 
  * affordable (big files are checked in part). A damaged file is thus refused before anything
  * touches it. */
 bool check_file(store *g, error *e);
-/* The name (a URI) by which SQLite reads a file that nobody writes to, without side files. */
-void check_still_name(const char *path, buf *name);
+/* Opens a file that nobody writes to, for reading, so that SQLite makes no side files. */
+bool check_open_still(store *g, const char *path, dbconn *c, error *e);
 
 /* verify.c */
 bool store_verify(engine *g, const char *file, void (*problem)(void *arg, const char *text),
                   void *arg, const engine_watch *w, error *e);
+
+/* backup.c */
+bool store_backup(engine *g, const char *file, const engine_watch *w, error *e);
+bool store_copy_look(engine *g, const char *file, engine_copy *out, error *e);
+bool store_restore(engine *g, const char *file, const char *dir, const engine_watch *w, error *e);
 
 /* lockfile.c */
 int lockfile_take(const char *dir, error *e); /* a descriptor, -1 with CONFLICT or READ_ONLY */

@@ -76,16 +76,10 @@ static bool ask(verification *v, const char *sql, void (*take)(verification *v, 
     return ok;
 }
 
-static bool open_it(store *g, const char *file, verification *v, error *e)
+static bool open_it(store *g, const char *file, dbconn *c, error *e)
 {
-    buf name = BUF_INIT;
-    if (!file)
-        return dbconn_open(&v->c, g->path, g->cfg.vfs, DBCONN_READER, &g->cfg, e);
-    check_still_name(file, &name);
-    bool ok = !name.failed || sql_code_error(SQLITE_NOMEM, "out of memory", e);
-    ok = ok && dbconn_open(&v->c, buf_cstr(&name), g->cfg.vfs, DBCONN_PROBE, &g->cfg, e);
-    buf_free(&name);
-    return ok;
+    return file ? check_open_still(g, file, c, e)
+                : dbconn_open(c, g->path, g->cfg.vfs, DBCONN_READER, &g->cfg, e);
 }
 
 bool store_verify(engine *base, const char *file, void (*problem)(void *arg, const char *text),
@@ -93,7 +87,7 @@ bool store_verify(engine *base, const char *file, void (*problem)(void *arg, con
 {
     verification v = {.watch = w, .problem = problem, .arg = arg, .e = e};
     error_clear(e);
-    if (!open_it((store *)(void *)base, file, &v, e))
+    if (!open_it((store *)(void *)base, file, &v.c, e))
         return false;
     sqlite3_progress_handler(v.c.db, WATCH_OPS, on_progress, &v);
     bool ok = ask(&v, "PRAGMA integrity_check(100)", take_damage);
