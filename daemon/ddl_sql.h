@@ -38,6 +38,11 @@ bool ddl_text(const json_t *from, const char *name, const char *where, const cha
 bool ddl_put_name(const json_t *name, const char *where, buf *out, error *e);
 /* An expression in parentheses; INVALID_MESSAGE when it could reach beyond them. */
 bool ddl_put_expression(const json_t *text, const char *where, buf *out, error *e);
+/* A column as CREATE TABLE and ADD COLUMN have it, without being a primary key. `where` ends in a
+ * dot. */
+bool ddl_put_column(const json_t *column, const char *where, buf *out, error *e);
+/* What a foreign key does: on_delete, on_update, deferred. */
+void ddl_put_actions(const json_t *key, buf *out);
 /* Whether one of the columns (objects with a name) has this name, in whatever case its ASCII
  * letters are, as SQLite has it. */
 bool ddl_has_column(const json_t *columns, const char *name);

@@ -123,6 +123,16 @@ lsn() { api POST /query '{"sql": "SELECT 1"}' && jq .lsn <<<"$body"; }
   sql 'INSERT INTO child VALUES (1, NULL)'
   sql 'DELETE FROM parent'
   [ "$(sql 'SELECT count(*) FROM child')" = '[[0]]' ]
+  answers 201 POST /tables '{"name": "pair", "columns": [{"name": "x"}, {"name": "y"}, {"name": "z"}], "foreign_keys": [
+    {"table": "p", "columns": [{"from": "x", "to": "a"}, {"from": "y", "to": "b"}], "on_delete": "SET NULL"},
+    {"table": "parent", "columns": [{"from": "z"}], "deferred": true}]}'
+  holds '[.foreign_keys[] | [.table, .on_delete, .columns]] | sort == [
+    ["p", "SET NULL", [{"from": "x", "to": "a"}, {"from": "y", "to": "b"}]], ["parent", "NO ACTION", [{"from": "z", "to": null}]]]'
+  local bad
+  for bad in '[{"from": "nosuch"}]' '[{"from": "x", "to": "a"}, {"from": "y"}]' '[]' '[{"to": "a"}]'; do
+    api POST /tables "$(jq -cn --argjson c "$bad" '{name: "r", columns: [{name: "x"}, {name: "y"}], foreign_keys: [{table: "p", columns: $c}]}')"
+    expect_problem 400 INVALID_MESSAGE
+  done
   api POST /tables '{"name": "r", "columns": [{"name": "a"}], "primary_key": ["nosuch"]}'
   expect_problem 400 INVALID_MESSAGE
   api POST /tables '{"name": "r", "columns": [{"name": "a", "primary_key": true}], "primary_key": ["a"]}'
