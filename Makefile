@@ -109,6 +109,10 @@ $B/obj/%.o: %.c $B/packages.mk
 	$(call say,CC)
 	$Q$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# What it tells of how it was built.
+$B/obj/daemon/api/build.o: CPPFLAGS += -DRUSTYDB_CFLAGS='"$(CSTD) $(OPT) $(HARDEN)"' \
+	-DRUSTYDB_LDFLAGS='"$(LINK_FLAGS)"'
+
 $B/unit/%: $B/obj/tests/unit/%.o $(UNIT_LIB_OBJ) $B/librustydb.a
 	@mkdir -p $(@D)
 	$(call say,LD)

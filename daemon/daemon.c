@@ -6,6 +6,7 @@
 #include "daemon/jobs.h"
 #include "daemon/listener.h"
 #include "daemon/metrics_sampler.h"
+#include "daemon/node.h"
 #include "daemon/reactor.h"
 #include "daemon/reconnect.h"
 #include "daemon/slow_queries.h"
@@ -190,7 +191,7 @@ static bool start(process *p, const config *cfg, error *e)
     const feed_config fc = {.slice = 500, .forms = form_table(), .n_forms = FORM_COUNT};
     server *d = &p->d;
     if (!tls_check(cfg, p->tls_pin, e) || !prepare_dir(d, cfg->data, e) ||
-        !open_engine(d, cfg, e) || !read_log_id(d, e))
+        !open_engine(d, cfg, e) || !read_log_id(d, e) || !node_identify(d, e))
         return false;
     d->auth = auth_open(d->engine, d->data_dir, e);
     d->feed = d->auth ? feed_start(d->engine, &fc, e) : NULL;

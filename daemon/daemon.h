@@ -24,7 +24,7 @@ struct slow_queries;
 struct settings_owner;
 struct stored_queries;
 
-enum { MAX_REACTORS = 64 };
+enum { MAX_REACTORS = 64, NODE_ID_LEN = 16 };
 
 /* Topics with events of the daemon's own (own_topics.h). */
 typedef enum own_topic { OWN_QUERIES, OWN_SYSTEM, OWN_TOPICS } own_topic;
@@ -61,6 +61,7 @@ typedef struct server {
     char listen[128]; /* address as bound, HOST:PORT with the real port */
     char data_dir[4096];
     char log_id[40];                /* of the change log */
+    char node_id[NODE_ID_LEN + 1];  /* node.h */
     atomic_uint_fast64_t next_conn; /* numbers connections across reactors */
     atomic_int connections;         /* open, all reactors */
     atomic_int imports;             /* running */

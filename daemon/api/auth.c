@@ -36,8 +36,8 @@ void api_check_token(request *q)
     error e;
     buf out;
     json_writer w;
-    bool valid = auth_check(q->c->r->d->auth, json_string_value(token), json_string_length(token),
-                            &who, &e);
+    bool valid =
+        auth_check(q->c->r->d->auth, json_string_value(token), json_string_length(token), &who, &e);
     http_begin_json(&w, &out);
     jw_key(&w, "valid");
     jw_bool(&w, valid);

@@ -224,3 +224,40 @@ api_says() { api GET "$1" && holds "$2" 2>/dev/null; }
   api GET '/monitoring/slow-queries?limit=1000'
   holds '.total == 200 and .slow_queries[0].id == "n205" and .slow_queries[199].id == "n6"'
 }
+
+# ---- the node, and how it was built -----------------------------------------------------------------
+
+@test "the node has an id that stays, and says where it is in the log" {
+  start_daemon
+  local id
+  api GET /cluster
+  [ "$status_code" = 200 ]
+  holds '.role == "single" and .nodes == 1 and .node_id == .primary_id and (.node_id | test("^[0-9a-f]{16}$"))'
+  id=$(jq -r .node_id <<<"$body")
+  sql 'CREATE TABLE t (x)'
+  sql 'INSERT INTO t VALUES (1), (2)'
+  api GET /cluster/nodes
+  holds ".total == 1 and .nodes[0].id == \"$id\" and .nodes[0].state == \"ready\" and .nodes[0].address == \"127.0.0.1:$PORT\"
+    and .nodes[0].lsn >= 2 and .nodes[0].lag_events == 0 and .nodes[0].self"
+  api GET '/cluster/nodes?offset=1'
+  holds '.total == 1 and .nodes == []'
+  api POST /pool/drain
+  api GET "/cluster/nodes/$id"
+  holds '.state == "draining"'
+  api GET /cluster/nodes/none-such
+  expect_problem 404 NOT_FOUND
+  stop_daemon
+  start_daemon
+  api GET /cluster/nodes/self
+  holds ".id == \"$id\" and .state == \"ready\""
+}
+
+@test "the build tells compiler, hardening and libraries" {
+  start_daemon
+  api GET /server/build
+  [ "$status_code" = 200 ]
+  holds '(.compiler | length) > 3 and (.engine | startswith("SQLite")) and .hardening.stack_protector
+    and .hardening.position_independent and .hardening.read_only_relocations and .hardening.immediate_binding'
+  holds '[.libraries[].name] | contains(["libwebsockets", "openssl", "jansson", "zlib"])'
+  holds '(.compile_flags | contains("-std=gnu17")) and all(.libraries[]; (.compiled | length) > 0 and (.running | length) > 0)'
+}

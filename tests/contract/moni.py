@@ -90,9 +90,22 @@ def statements(c):
     c.call("clearSlowQueries", 400, query={"all": 1})
 
 
+def nodes(c):
+    node = c.call("getCluster", 200)["node_id"]
+    c.call("getCluster", 400, query={"verbose": 1})
+    c.call("listClusterNodes", 200, query={"offset": 0, "limit": 10})
+    c.call("listClusterNodes", 400, query={"offset": -1})
+    c.call("getClusterNode", 200, path={"id": node})
+    c.call("getClusterNode", 400, path={"id": node}, query={"verbose": 1})
+    c.call("getClusterNode", 404, path={"id": "moni-none"})
+    c.call("getBuild", 200)
+    c.call("getBuild", 400, query={"verbose": 1})
+
+
 def run(c):
     active_queries(c)
     sessions(c)
     pool(c)
     storage(c)
     statements(c)
+    nodes(c)
