@@ -160,6 +160,9 @@ static void read_head(request *q, struct lws *wsi)
     q->accepts_gzip = accepts_gzip(encoding);
     q->takes_gzip = q->accepts_gzip && daemon_config(q->c->r->d)->gzip_min > 0;
     q->http10 = strcmp(version, "HTTP/1.0") == 0;
+    /* lws takes an escaped line break (%0A, %0D) for the end of the line, and what follows it for
+     * headers: neither the rest of the target is known then, nor the version behind it. */
+    q->target_cut = strncmp(version, "HTTP/1.", 7) != 0;
     q->keep_alive = q->http10 ? strcasecmp(connection, "keep-alive") == 0
                               : strcasestr(connection, "close") == NULL;
     q->chunked = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
@@ -210,11 +213,22 @@ bool http_authenticate_page(request *q, error *e)
     return ok;
 }
 
+static bool whole_target(request *q, error *e)
+{
+    if (!q->target_cut)
+        return true;
+    q->keep_alive = false;
+    error_set(e, ERR_INVALID_MESSAGE, "there is a line break (%%0A or %%0D) in the path or query");
+    return error_hint(e, "A value with a line break goes into a body, or into SQL.");
+}
+
 /* Everything that can be said against a request from its head alone. */
 static bool check_head(request *q, char *allow, size_t room, error *e)
 {
     struct lws *wsi = q->c->wsi;
     char encoding[64] = "";
+    if (!whole_target(q, e))
+        return false;
     if (!q->path[0])
         return error_set(e, ERR_INVALID_MESSAGE, "the path is longer than %d bytes",
                          PATH_MAX_LEN - 1);
@@ -233,9 +247,6 @@ static bool check_head(request *q, char *allow, size_t room, error *e)
     }
     if (q->content_length == -2)
         return error_set(e, ERR_INVALID_MESSAGE, "Content-Length is not a number");
-    bool takes_body = q->method & (HTTP_POST | HTTP_PUT | HTTP_PATCH);
-    if (!takes_body && (q->chunked || q->content_length > 0))
-        return error_set(e, ERR_INVALID_MESSAGE, "this method takes no body");
     bool found = route_find(q, allow, room, e);
     principal stranger;
     error denied;
@@ -246,6 +257,9 @@ static bool check_head(request *q, char *allow, size_t room, error *e)
         }
         return false;
     }
+    bool takes_body = q->method & (HTTP_POST | HTTP_PUT | HTTP_PATCH);
+    if (!takes_body && (q->chunked || q->content_length > 0))
+        return error_set(e, ERR_INVALID_MESSAGE, "this method takes no body");
     int phase = atomic_load(&q->c->r->d->phase);
     if (phase == PHASE_STOPPING && !(q->route->flags & ROUTE_STARTING))
         return error_set(e, ERR_SHUTTING_DOWN, "the daemon is stopping");
@@ -379,7 +393,7 @@ static bool begin(request *q)
         q->content_length != 0)
         q->keep_alive = false;
     bool room = check_room(c, &e);
-    if (room && pages_answer(q))
+    if (room && !q->target_cut && pages_answer(q))
         return true;
     if (!room || !check_head(q, allow, sizeof allow, &e)) {
         if (expects_body(q) && q->content_length <= DISCARD_MAX)
@@ -962,6 +976,8 @@ static const ws_protocol *check_upgrade(request *q, struct lws *wsi, principal *
                                         error *e)
 {
     char offered[WS_OFFER_MAX];
+    if (!whole_target(q, e))
+        return NULL;
     if (!read_offer(wsi, offered, sizeof offered)) {
         error_set(e, ERR_INVALID_MESSAGE, "too many subprotocols are offered");
         return NULL;

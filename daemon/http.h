@@ -54,6 +54,7 @@ typedef struct request {
     char path[PATH_MAX_LEN];
     char query[QUERY_MAX_LEN]; /* "a=1", "b=2", decoded, each ended by a NUL, the list by another */
     bool query_too_long;       /* `query` is not all of it */
+    bool target_cut;           /* neither are path and query: see read_head */
     const char *params[PATH_PARAMS]; /* of the route's {names}, in order, decoded */
     char param_text[PATH_MAX_LEN];
     const struct route *route;

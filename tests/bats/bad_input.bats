@@ -407,3 +407,27 @@ as_nobody() { # COMMAND...: as a user who is not root
   start_daemon
   case_of bad_ws closing_is_the_last_word
 }
+
+@test "a line break in the path or query is refused, not taken for the end" {
+  start_daemon
+  sql 'CREATE TABLE t (x)'
+  sql 'INSERT INTO t VALUES (1)'
+  local target
+  for target in '/tables/t%0A/rows/1' '/tables/t%0D/rows/1' '/tables/t%0D%0Ax%3A%20HTTP/1.1' \
+    '/tables/t/rows?x=eq.1%0A&y=eq.2' '/tables/t/rows?x=eq.1&z=%0D&y=eq.2'; do
+    api DELETE "$target"
+    expect_problem 400 INVALID_MESSAGE
+    [[ $body == *'line break'* ]]
+  done
+  [ "$(sql 'SELECT x FROM t')" = '[[1]]' ]
+}
+
+@test "a method that a path does not have is told so, whatever comes with it" {
+  start_daemon
+  api GET /query '{"sql":"SELECT 1"}'
+  expect_problem 405 METHOD_NOT_ALLOWED
+  api DELETE /tables '{}'
+  expect_problem 405 METHOD_NOT_ALLOWED
+  api GET /tables '{}'
+  expect_problem 400 INVALID_MESSAGE
+}
