@@ -11,6 +11,7 @@
 #include "daemon/reconnect.h"
 #include "daemon/slow_queries.h"
 #include "daemon/settings.h"
+#include "daemon/idempotency.h"
 #include "daemon/stored_queries.h"
 #include "daemon/system_events.h"
 #include "daemon/tls.h"
@@ -333,6 +334,7 @@ static void stop(process *p)
     queries_free(d->live);
     replication_free(d->replication);
     stored_queries_free(d->stored);
+    idempotency_free(d->once);
     settings_free(d->settings);
 }
 
@@ -352,6 +354,7 @@ int daemon_run(const config *cfg, const daemon_options *opt)
     p.d.started_wall_us = clock_wall_us();
     atomic_store(&p.d.cfg, cfg);
     p.d.settings = settings_new(cfg, opt);
+    p.d.once = idempotency_new();
     take_descriptors(cfg->max_connections);
     if (start(&p, cfg, &e)) {
         atomic_store(&p.d.phase, PHASE_READY);

@@ -23,6 +23,7 @@ struct sampler;
 struct slow_queries;
 struct settings_owner;
 struct stored_queries;
+struct idempotency;
 
 enum { MAX_REACTORS = 64, NODE_ID_LEN = 16 };
 
@@ -44,6 +45,7 @@ typedef struct server {
     replication *replication;
     feed_source consumers; /* the replication, likewise */
     struct stored_queries *stored;
+    struct idempotency *once;
     task_pool workers; /* imports */
     struct reactor *reactors[MAX_REACTORS];
     int n_reactors;

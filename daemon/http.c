@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/cors.h"
+#include "daemon/idempotency.h"
 #include "daemon/pages.h"
 #include "daemon/problem.h"
 #include "daemon/route.h"
@@ -268,6 +269,8 @@ static bool check_head(request *q, char *allow, size_t room, error *e)
     if (q->content_length > q->max_body && !(q->route->flags & ROUTE_STREAM))
         return error_set(e, ERR_MESSAGE_TOO_BIG, "the body has %lld bytes; the limit is %lld",
                          (long long)q->content_length, (long long)q->max_body);
+    if (q->route->flags & ROUTE_STREAM && http_header(q, HEADER_IDEMPOTENCY_KEY))
+        return error_set(e, ERR_INVALID_MESSAGE, "this operation takes no Idempotency-Key");
     return route_check_head(q, e);
 }
 
@@ -367,10 +370,10 @@ static bool check_room(conn *c, error *e)
 static void handle(request *q)
 {
     error e;
-    if (route_read_body(q, &e))
-        q->route->handle(q);
-    else
+    if (!route_read_body(q, &e))
         http_reply_error(q, &e);
+    else if (idempotency_admit(q))
+        q->route->handle(q);
 }
 
 /* Answers it, or sees to its body. False: close the connection. */
@@ -664,6 +667,7 @@ void http_reply_with(request *q, int status, const char *type, const char *heade
                      const char *body, size_t n)
 {
     buf out = BUF_INIT;
+    idempotency_answered(q, status, type, headers, body, n);
     put_head(q, &out, status, type, headers, (int64_t)n);
     if (!q->head_only)
         buf_add(&out, body, n);
@@ -788,6 +792,7 @@ static void http_stream(request *q, refbuf *data, run *r, bool gzip, const char 
 {
     buf out = BUF_INIT, headers = BUF_INIT;
     if (!q->answered) {
+        idempotency_forget(q); /* what is streamed only reads */
         add_headers(q, gzip, &headers);
         put_head(q, &out, 200, type, buf_cstr(&headers), -1);
         q->answered = true;
@@ -871,7 +876,8 @@ static void run_done(run *r)
 
 void http_answer_with(request *q, run *r)
 {
-    r->gzip = q->takes_gzip;
+    r->gzip = q->takes_gzip && !q->once; /* who repeats it may not take gzip */
+    idempotency_hand_over(q, r);
     r->on_chunk = run_chunk;
     r->on_done = run_done;
 }
@@ -885,6 +891,7 @@ void http_free_request(conn *c)
     if (!q)
         return;
     c->req = NULL;
+    idempotency_leave(q);
     if (q->free_arg)
         q->free_arg(q);
     for (int i = 0; i < HEADER_COUNT; i++)

@@ -81,6 +81,8 @@ typedef struct request {
     json_t *doc; /* the body, where it is JSON that the specification describes; else NULL */
     char *headers[HEADER_COUNT]; /* owned; NULL: absent */
     char *run_headers;           /* owned; of the answer from a run, each ending in CRLF, or NULL */
+    struct once *once;           /* with a key that makes it happen once (idempotency.h) */
+    struct run *once_run;        /* the run that answers it, where it has such a key */
     body_reader read_body;       /* set by a ROUTE_STREAM handler */
     void *arg;                   /* the handler's own, freed by free_arg */
     void (*free_arg)(struct request *q);

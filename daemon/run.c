@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "daemon/idempotency.h"
 #include "daemon/query_events.h"
 #include "daemon/slow_queries.h"
 #include "daemon/system_events.h"
@@ -215,6 +216,7 @@ static void done_arrived(reactor *home, reactor_msg *m)
             c->asked_us = 0;
         return;
     }
+    idempotency_run_ended(r);
     run_free(r);
     conn_reap(c);
 }

@@ -84,6 +84,7 @@ typedef struct run {
     int64_t changes;           /* of all its statements; the sink's */
     int64_t elapsed_us;        /* in the engine, by all its statements; of one that failed, since it
                                   began; the sink's */
+    struct once *once;         /* NULL, or whose connection is gone: see idempotency_run_ended */
     struct query_watch *watch; /* NULL: nobody wants to know of it (query_events.h); owned */
 
     /* the outcome, set before on_done */
