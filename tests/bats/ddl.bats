@@ -210,6 +210,18 @@ lsn() { api POST /query '{"sql": "SELECT 1"}' && jq .lsn <<<"$body"; }
   answers 200 DELETE /tables/a%20b
   api DELETE /tables/a%20b
   expect_problem 404 TABLE_NOT_FOUND
+  sql 'CREATE TABLE many (x)'
+  sql 'INSERT INTO many VALUES (1), (2), (3)'
+  local before
+  before=$(lsn)
+  answers 200 DELETE /tables/many
+  holds ".lsn == $before + 1"
+  sql 'CREATE TABLE parent (id INTEGER PRIMARY KEY)'
+  sql 'CREATE TABLE refers (x REFERENCES parent)'
+  sql 'INSERT INTO parent VALUES (1), (2), (3)'
+  before=$(lsn)
+  answers 200 DELETE /tables/parent
+  holds ".lsn == $before + 4"
   api DELETE /tables/_rustydb_log
   expect_problem 404 TABLE_NOT_FOUND
   sql 'CREATE VIEW v AS SELECT 1'
