@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "daemon/assets.h"
+#include "daemon/documents.h"
 #include "daemon/etag.h"
 
 /* Scripts, styles and pictures come from the daemon, and nothing goes anywhere else. Swagger UI
@@ -57,25 +58,6 @@ static void inflate_to(buf *out, const asset *a)
     if (rc != Z_STREAM_END)
         out->failed = true;
     inflateEnd(&z);
-}
-
-static void deflate_to(buf *out, const char *text, size_t n)
-{
-    z_stream z = {0};
-    if (deflateInit2(&z, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
-        out->failed = true;
-        return;
-    }
-    char *room = buf_reserve(out, deflateBound(&z, n));
-    if (room) {
-        z.next_in = (Bytef *)text;
-        z.avail_in = (uInt)n;
-        z.next_out = (Bytef *)room;
-        z.avail_out = (uInt)(out->cap - out->len);
-        out->failed = deflate(&z, Z_FINISH) != Z_STREAM_END;
-        out->len += z.total_out;
-    }
-    deflateEnd(&z);
 }
 
 /* ---- answers ----------------------------------------------------------------------------------
@@ -174,19 +156,19 @@ static void redirect(request *q, const char *to)
 
 void pages_document(request *q)
 {
-    const asset *a = find_asset(q->path);
-    char etag[ETAG_ROOM];
-    buf body = BUF_INIT, packed = BUF_INIT;
+    error e;
     if (!may_see(q))
         return;
-    buf_add(&body, a->from, asset_size(a));
-    bool gzip = q->accepts_gzip;
-    tag_of(body.data, body.len, gzip, etag);
-    if (gzip && !body.failed)
-        deflate_to(&packed, body.data, body.len);
-    reply_kept(q, a->type, gzip ? &packed : &body, gzip, etag);
-    buf_free(&body);
-    buf_free(&packed);
+    const asset *a = find_asset(q->path);
+    const document *d = documents_get(q->c->r, a);
+    if (d) {
+        bool gzip = q->accepts_gzip;
+        reply_kept(q, a->type, gzip ? &d->packed : &d->plain, gzip,
+                   gzip ? d->packed_etag : d->plain_etag);
+        return;
+    }
+    error_set(&e, ERR_INTERNAL_ERROR, "out of memory");
+    http_reply_error(q, &e);
 }
 
 /* Where people look for it. */

@@ -1,4 +1,5 @@
 #include "daemon/reactor.h"
+#include "daemon/documents.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -521,6 +522,7 @@ void reactor_free(reactor *r)
     tls_release(r->tls_client);
     hub_destroy(r);
     map_free(&r->agents);
+    documents_free(r->documents);
     conn_table_free(&r->sockets);
     mailbox_destroy(&r->box);
     mem_free(r);

@@ -84,6 +84,7 @@ typedef struct reactor {
     map topics;                             /* the hub's: name -> hub_topic */
     map source_streams;                     /* a source's number (8 bytes) -> hub_stream */
     map subs;                               /* subscription number (8 bytes) -> sub */
+    struct documents *documents;            /* as they were served last (documents.h) */
     map agents;                             /* user agents of its connections (agents.h) */
     char scratch[LWS_PRE + FLUSH_MAX + 64]; /* to gather small frames into one write */
     lws_sorted_usec_list_t tick;

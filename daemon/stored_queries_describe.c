@@ -9,10 +9,19 @@ enum { PAGE = 100 };
 
 static json_t *responses(void)
 {
-    return json_pack("{s:{s:s}, s:{s:s, s:{s:{s:{s:s}}}}}", "200", "$ref",
-                     "#/components/responses/QueryResult", "default", "description",
-                     "It could not be run.", "content", "application/problem+json", "schema",
-                     "$ref", "#/components/schemas/Problem");
+    static const char *const all[][2] = {
+        {"200", "QueryResult"}, {"400", "BadRequest"}, {"401", "Unauthorized"},
+        {"403", "Forbidden"},   {"404", "NotFound"},   {"409", "Conflict"},
+        {"413", "TooLarge"},    {"499", "Cancelled"},  {"500", "ServerError"},
+        {"503", "Unavailable"}, {"504", "TimedOut"},   {"507", "DiskFull"},
+    };
+    char ref[64];
+    json_t *to = json_object();
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        snprintf(ref, sizeof ref, "#/components/responses/%s", all[i][1]);
+        json_object_set_new(to, all[i][0], json_pack("{s:s}", "$ref", ref));
+    }
+    return to;
 }
 
 static json_t *operation(const stored_query *q, const char *prefix)
@@ -33,8 +42,9 @@ static json_t *get_operation(const stored_query *q)
         const stored_parameter *p = &q->parameters[i];
         json_t *one = json_pack("{s:s, s:s, s:b, s:o}", "name", p->name, "in", "query", "required",
                                 p->required, "schema", stored_parameter_schema(p, false));
-        if (*p->description)
-            json_object_set_new(one, "description", json_string(p->description));
+        json_object_set_new(
+            one, "description",
+            json_string(*p->description ? p->description : "A parameter of the query."));
         json_array_append_new(parameters, one);
     }
     json_object_set_new(op, "parameters", parameters);

@@ -142,3 +142,21 @@ END
     [[ $output == *swagger-path* ]]
   done
 }
+
+@test "stored queries are in the document, in both its forms, as soon as they are there" {
+  start_daemon
+  get /api-docs/openapi.json
+  before=$(sed -n 's/^etag: //p' <<<"$headers")
+  api POST /queries '{"name":"by-id","sql":"SELECT :id","parameters":[{"name":"id","type":"integer","required":true}]}'
+  [ "$status_code" = 201 ]
+  get /api-docs/openapi.json -H "If-None-Match: $before"
+  [ "$status_code" = 200 ]
+  jq -e '.paths["/api/v1/queries/by-id"] | .get.operationId and .post.operationId' <<<"$body"
+  cp "$T/answer" "$T/openapi.json"
+  get /api-docs/openapi.yaml --compressed
+  "$PYTHON" -c 'import json, sys, yaml
+assert yaml.safe_load(open(sys.argv[1])) == json.load(open(sys.argv[2]))' "$T/answer" "$T/openapi.json"
+  api DELETE /queries/by-id
+  get /api-docs/openapi.json
+  grep -qxF "etag: $before" <<<"$headers"
+}

@@ -46,6 +46,8 @@ def call_of(document, path, method, item, operation):
             if value is None:
                 raise SystemExit(f"{operation['operationId']}: {p['name']} has no example")
             path = path.replace("{" + p["name"] + "}", urllib.parse.quote(str(value), safe=""))
+        elif p["in"] == "query" and resolve(document, p["schema"]).get("type") == "object":
+            query.update(value or {})
         elif p["in"] == "query" and p.get("required"):
             query[p["name"]] = value
     if query:
@@ -53,12 +55,14 @@ def call_of(document, path, method, item, operation):
     call = {"operation": operation["operationId"], "method": method.upper(), "path": path,
             "type": None, "body": None}
     body = resolve(document, operation.get("requestBody") or {})
-    if body.get("required"):
-        call["type"], media = next(iter(body["content"].items()))
+    if body:
+        media_type, media = next(iter(body["content"].items()))
         value = example_of(document, media)
-        if value is None:
+        if value is None and body.get("required"):
             raise SystemExit(f"{operation['operationId']}: its body has no example")
-        call["body"] = value if isinstance(value, str) else json.dumps(value)
+        if value is not None:
+            call["type"] = media_type
+            call["body"] = value if isinstance(value, str) else json.dumps(value)
     return call
 
 
