@@ -19,7 +19,7 @@ typedef struct follower {
 static bool follow(void *arg, int64_t done, int64_t total)
 {
     follower *w = arg;
-    w->looks++;
+    assert_true(++w->looks < 100); /* a copy that is begun again for each write never ends */
     assert_true(done >= w->done);
     w->done = done;
     w->total = total;
