@@ -261,3 +261,49 @@ api_says() { api GET "$1" && holds "$2" 2>/dev/null; }
   holds '[.libraries[].name] | contains(["libwebsockets", "openssl", "jansson", "zlib"])'
   holds '(.compile_flags | contains("-std=gnu17")) and all(.libraries[]; (.compiled | length) > 0 and (.running | length) > 0)'
 }
+
+# ---- health -----------------------------------------------------------------------------------------
+
+@test "full health looks at every part" {
+  start_daemon --reactors 2
+  api GET /health/full
+  [ "$status_code" = 200 ]
+  holds '.status == "ok" and (.components | length) == 10 and all(.components[]; .status == "ok" and .reason == null and .took_ms >= 0)'
+  TOKEN='' api GET /health/full
+  expect_problem 401 AUTH_REQUIRED
+}
+
+@test "a part that is busy is degraded, and the others are not" {
+  start_daemon --readers 1
+  sql 'CREATE TABLE t (x)'
+  api POST /transactions '{}'
+  local tx
+  tx=$(jq -r .transaction_id <<<"$body")
+  api GET /health/full
+  [ "$status_code" = 200 ]
+  holds '.status == "degraded" and .components.writer.status == "degraded" and (.components.writer.reason | length) > 0
+    and .components.readers.status == "ok" and .components.writer.took_ms >= 900'
+  api POST "/transactions/$tx/rollback"
+  start_query busy "$(endless c)"
+  wait_until runs busy
+  api GET /health/full
+  holds '.components.writer.status == "ok" and .components.readers.status == "degraded"'
+  api DELETE /monitoring/queries/busy
+  wait_until absent busy
+  api POST /pool/drain
+  api GET /health/full
+  [ "$status_code" = 200 ]
+  holds '.status == "degraded" and .components.engine.status == "degraded" and .components.readers.status == "ok"'
+}
+
+@test "a part that does not work has failed, and the answer is 503" {
+  mkdir "$T/small"
+  mount -t tmpfs -o "size=12m,mode=700" none "$T/small" 2>/dev/null || skip "no mount allowed here"
+  MOUNTS+=("$T/small")
+  start_daemon --data "$T/small/data"
+  api GET /health/full
+  [ "$status_code" = 503 ]
+  holds '.status == "failed" and .components.disk.status == "failed" and (.components.disk.reason | contains("full"))
+    and .components.writer.status == "ok"'
+  stop_daemon
+}

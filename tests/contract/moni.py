@@ -102,6 +102,11 @@ def nodes(c):
     c.call("getBuild", 400, query={"verbose": 1})
 
 
+def health(c):
+    c.call("getFullHealth", 200)
+    c.call("getFullHealth", 400, query={"verbose": 1})
+
+
 def run(c):
     active_queries(c)
     sessions(c)
@@ -109,3 +114,4 @@ def run(c):
     storage(c)
     statements(c)
     nodes(c)
+    health(c)
