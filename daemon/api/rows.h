@@ -8,7 +8,6 @@
 #define DAEMON_API_ROWS_H
 
 #include "daemon/api/api.h"
-#include "daemon/etag.h"
 #include "daemon/run.h"
 
 /* ---- a table ----------------------------------------------------------------------------------

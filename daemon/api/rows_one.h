@@ -3,12 +3,13 @@
 #define DAEMON_API_ROWS_ONE_H
 
 #include "daemon/api/rows.h"
+#include "daemon/etag.h"
+
+typedef enum row_action { ROW_GET, ROW_PUT, ROW_PATCH, ROW_DELETE, ROW_INSERT } row_action;
 
 /* Statements give whole rows (row_sql_all_columns). The first, unless it inserts, looks at the row
  * as it is: whether it may be written is decided there, between the writer's look and its write,
  * so that nothing comes between. The last row given is the one that is answered. */
-typedef enum row_action { ROW_GET, ROW_PUT, ROW_PATCH, ROW_DELETE, ROW_INSERT } row_action;
-
 typedef struct one_row {
     rows_op op;
     row_action action;

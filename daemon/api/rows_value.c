@@ -182,42 +182,54 @@ static bool add_loose_text(buf *out, const value *v)
     return true;
 }
 
+static bool add_text(buf *out, const row_column *c, const value *v, bool alone)
+{
+    if (c->loose)
+        return add_loose_text(out, v);
+    if (is_plain(v, alone))
+        row_path_add(out, v->p, v->len);
+    else if (c->text)
+        add_hex(out, v);
+    else
+        return false;
+    return true;
+}
+
+static bool add_real(buf *out, double d)
+{
+    char text[32];
+    if (!isfinite(d))
+        return false;
+    row_path_add(out, text, json_format_real(d, text));
+    return true;
+}
+
+static bool add_value(buf *out, const row_column *c, const value *v, bool alone)
+{
+    switch (v->type) {
+    case VALUE_NULL:
+        return false;
+    case VALUE_INT:
+        buf_addf(out, "%" PRId64, v->i);
+        return true;
+    case VALUE_REAL:
+        return add_real(out, v->d);
+    case VALUE_TEXT:
+        return add_text(out, c, v, alone);
+    case VALUE_BLOB:
+        add_hex(out, v);
+        return !c->text; /* there it would be read as a text */
+    }
+    return false;
+}
+
 bool row_key_write(const row_table *t, const value *row, buf *out)
 {
-    char real[32];
     for (int i = 0; i < t->n_key; i++) {
-        const row_column *c = &t->columns[t->key[i]];
-        const value *v = &row[t->key[i]];
         if (i)
             buf_addc(out, ',');
-        switch (v->type) {
-        case VALUE_NULL:
+        if (!add_value(out, &t->columns[t->key[i]], &row[t->key[i]], t->n_key == 1))
             return false;
-        case VALUE_INT:
-            buf_addf(out, "%" PRId64, v->i);
-            break;
-        case VALUE_REAL:
-            if (!isfinite(v->d))
-                return false;
-            row_path_add(out, real, json_format_real(v->d, real));
-            break;
-        case VALUE_TEXT:
-            if (c->loose) {
-                if (!add_loose_text(out, v))
-                    return false;
-            } else if (is_plain(v, t->n_key == 1))
-                row_path_add(out, v->p, v->len);
-            else if (c->text)
-                add_hex(out, v);
-            else
-                return false;
-            break;
-        case VALUE_BLOB:
-            if (c->text)
-                return false;
-            add_hex(out, v);
-            break;
-        }
     }
     return t->n_key > 0 && !out->failed;
 }
