@@ -123,7 +123,7 @@ holds() { # FILTER: the last answer's body satisfies it
     [ "$status_code" = 404 ] || [ "$status_code" = 405 ] || { echo "$path: $status_code"; false; }
     [ "$path" != /nowhere ] || expect_problem 404 NOT_FOUND
   done
-  api GET "$RUSTYDB_URL/"
+  api GET "$RUSTYDB_URL/nowhere"
   expect_problem 404 NOT_FOUND
   api GET "$RUSTYDB_URL/api/v2/query"
   expect_problem 404 NOT_FOUND
