@@ -134,7 +134,7 @@ holds() { # FILTER: the last answer's body satisfies it
     expect_problem 405 METHOD_NOT_ALLOWED || { echo "$method"; false; }
     grep -qE '^allow: .*POST' <<<"$headers"
   done
-  api POST /tables '{}'
+  api POST /server/info '{}'
   expect_problem 405 METHOD_NOT_ALLOWED
   grep -qE '^allow: .*GET' <<<"$headers"
   api DELETE /health/liveness
