@@ -1,5 +1,6 @@
-/* Throws paths and query strings at the table of routes: a route that is found has its names filled
- * from the path, a refusal says why, and parameters come out as they stand in the list. */
+/* Throws paths, query strings and bodies at the operations: a route that is found has its names
+ * filled from the path, a refusal says why, and what passed the checks fits its description. The
+ * input is a byte for the method, then PATH?QUERY, then a line break and the body. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -33,18 +34,33 @@ static void check_route(request *q)
     }
 }
 
-static void check_query(const request *q)
+/* What passed must be within the bounds that the schema has. */
+static void check_numbers(const request *q)
 {
-    static const char *const allowed[] = {"limit", "offset", "a", NULL};
-    char text[32];
-    error e;
-    error_clear(&e);
-    if (!http_check_params(q, allowed, &e) && e.code != ERR_INVALID_MESSAGE)
-        abort();
-    for (int i = 0; allowed[i]; i++) {
-        if (http_query_param(q, allowed[i], text, sizeof text) && strlen(text) >= sizeof text)
+    for (int i = 0; i < q->route->n_query; i++) {
+        const parameter *p = &q->route->query_parameters[i];
+        if (!(p->schema->types & SCHEMA_INTEGER) || !http_param(q, p->name))
+            continue;
+        int64_t v = http_int(q, p->name);
+        if ((p->schema->has_min && v < p->schema->min) ||
+            (p->schema->has_max && v > p->schema->max))
             abort();
     }
+}
+
+static void check_request(request *q)
+{
+    error e;
+    error_clear(&e);
+    if (!route_check_head(q, &e)) {
+        if (e.code != ERR_INVALID_MESSAGE || !e.message[0])
+            abort();
+        return;
+    }
+    check_numbers(q);
+    if (!route_read_body(q, &e) && e.code != ERR_INVALID_MESSAGE && e.code != ERR_MESSAGE_TOO_BIG)
+        abort();
+    json_decref(q->doc);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -58,6 +74,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     q.method = methods[data[0] % 6];
     data++;
     size--;
+    const uint8_t *line = memchr(data, '\n', size);
+    if (line) {
+        q.body.data = (char *)line + 1;
+        q.body.len = size - (size_t)(line + 1 - data);
+        size = (size_t)(line - data);
+    }
     /* The target up to its '?', and pairs behind it as http.c lays them out. */
     const uint8_t *mark = memchr(data, '?', size);
     size_t n = mark ? (size_t)(mark - data) : size, at = 0;
@@ -68,6 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             q.query[at++] = c;
     }
     check_route(&q);
-    check_query(&q);
+    if (q.route)
+        check_request(&q);
     return 0;
 }
