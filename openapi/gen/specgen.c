@@ -55,6 +55,21 @@ static json_t *sorted(json_t *responses)
     return to;
 }
 
+/* A POST takes an Idempotency-Key, unless its body is streamed. */
+static void add_idempotency(json_t *root, json_t *operation)
+{
+    json_t *parameters = json_object_get(operation, "parameters");
+    if (json_is_true(json_object_get(json_object_get(operation, "x-rustydb"), "stream")))
+        return;
+    if (!parameters) {
+        parameters = json_array();
+        json_object_set_new(operation, "parameters", parameters);
+    }
+    json_array_append_new(parameters,
+                          json_pack("{s:s}", "$ref", "#/components/parameters/IdempotencyKey"));
+    add_responses(root, json_object_get(operation, "responses"), "post");
+}
+
 static void complete(json_t *root, const char *path, const char *method, json_t *operation)
 {
     json_t *responses = json_object_get(operation, "responses");
@@ -67,6 +82,8 @@ static void complete(json_t *root, const char *path, const char *method, json_t 
         add_responses(root, responses, "path");
     if (json_object_get(operation, "requestBody"))
         add_responses(root, responses, "body");
+    if (strcmp(method, "post") == 0)
+        add_idempotency(root, operation);
     json_object_set_new(operation, "responses", sorted(responses));
 }
 

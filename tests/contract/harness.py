@@ -28,6 +28,7 @@ METHODS = ("get", "put", "post", "delete", "patch")
 # What no scenario can provoke without a fault or an identity that is not the root.
 NOT_PROVOKED = {
     "403": "there is one identity, which may do everything",
+    "422": "without a body there is no other request; _same_key asks the rest",
     "499": "a statement must run long; core.py does it once",
     "500": "something must break first",
     "503": "the daemon must stop or be full first",
@@ -215,8 +216,21 @@ class Contract:
         body = self.resolve(operation.get("requestBody") or {})
         if body:
             self._wrong_body(name, body, good)
-        elif method in ("GET", "DELETE"):
-            pass
+        if "422" in operation["responses"]:
+            self._same_key(name, good, bool(body))
+
+    def _same_key(self, name, good, has_body):
+        """The same idempotency key with another request: the body differs, or what it asks of."""
+        keyed = {**good, "headers": {**good["headers"], "Idempotency-Key": f"contract-{name}"}}
+        self._send(name, keyed)
+        if good["body"] is not None:
+            keyed = {**keyed, "body": None, "raw": json.dumps(good["body"], indent=1),
+                     "content_type": "application/json"}
+        elif has_body:
+            keyed = {**keyed, "raw": b"{}", "content_type": "application/json"}
+        else:
+            return
+        self.refuse(name, 422, keyed, "a key that came with another request")
 
     def _wrong_query(self, name, operation, good):
         parameters = [p for p in operation["parameters"] if p["in"] == "query"]
