@@ -314,7 +314,9 @@ class Contract:
     def not_seen(self, names):
         for name in names:
             operation = self.operations[name][2]
-            for status in operation["responses"]:
+            for status, described in operation["responses"].items():
+                if described.get("$ref", "").endswith("/IdempotencyUnderWay"):
+                    continue  # tests/bats/idempotency.bats
                 if status in NOT_PROVOKED or (name, status) in NOT_PROVOKED_OF:
                     continue
                 if status in self.seen.get(name, ()):
