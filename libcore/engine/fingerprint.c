@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/sqlscan.h"
+
 /* How far a list of values is: after the first, further ones are not written. */
 typedef enum list_state {
     LIST_NONE,
@@ -21,11 +23,6 @@ typedef struct maker {
     bool dot;   /* the token before was a dot between names */
     bool whole; /* nothing was cut so far */
 } maker;
-
-static bool is_word(char c)
-{
-    return isalnum((unsigned char)c) || c == '_' || c == '$' || (unsigned char)c >= 0x80;
-}
 
 static bool is_operator(char c)
 {
@@ -99,39 +96,16 @@ static void put_other(maker *m, const char *p, size_t n, bool lower)
 /* ---- reading ----------------------------------------------------------------------------------
  */
 
-static const char *skip_blank(maker *m, const char *s)
+static const char *next_token(maker *m, const char *s)
 {
-    for (m->blank = false;; m->blank = true) {
-        if (isspace((unsigned char)*s)) {
-            s++;
-        } else if (s[0] == '-' && s[1] == '-') {
-            s += strcspn(s, "\n");
-        } else if (s[0] == '/' && s[1] == '*') {
-            const char *end = strstr(s + 2, "*/");
-            s = end ? end + 2 : s + strlen(s);
-        } else {
-            return s;
-        }
-    }
-}
-
-/* Behind what is quoted; a quote that is doubled belongs to it. */
-static const char *skip_quoted(const char *s)
-{
-    char quote = *s == '[' ? ']' : *s;
-    for (s++; *s; s++) {
-        if (*s != quote)
-            continue;
-        if (quote == ']' || s[1] != quote)
-            return s + 1;
-        s++;
-    }
-    return s;
+    const char *at = sqlscan_blank(s);
+    m->blank = at != s;
+    return at;
 }
 
 static const char *skip_word(const char *s)
 {
-    while (is_word(*s))
+    while (sqlscan_in_word(*s))
         s++;
     return s;
 }
@@ -141,7 +115,7 @@ static const char *skip_number(const char *s)
 {
     for (;; s++) {
         bool sign = (*s == '+' || *s == '-') && (s[-1] == 'e' || s[-1] == 'E');
-        if (!is_word(*s) && *s != '.' && !sign)
+        if (!sqlscan_in_word(*s) && *s != '.' && !sign)
             return s;
         if (sign && !isdigit((unsigned char)s[1]))
             return s;
@@ -155,7 +129,7 @@ static bool starts_number(const char *s)
 
 static bool starts_parameter(const char *s)
 {
-    return *s == '?' || ((*s == ':' || *s == '@' || *s == '$') && is_word(s[1]));
+    return *s == '?' || ((*s == ':' || *s == '@' || *s == '$') && sqlscan_in_word(s[1]));
 }
 
 static const char *one_token(maker *m, const char *s)
@@ -164,7 +138,7 @@ static const char *one_token(maker *m, const char *s)
     bool blob = (*s == 'x' || *s == 'X') && s[1] == '\'';
     if (*s == '\'' || blob) {
         put_value(m);
-        return skip_quoted(s + blob);
+        return sqlscan_quoted(s + blob);
     }
     if (starts_number(s) && !m->dot) {
         put_value(m);
@@ -175,11 +149,11 @@ static const char *one_token(maker *m, const char *s)
         return skip_word(s + 1);
     }
     if (*s == '"' || *s == '`' || *s == '[') {
-        end = skip_quoted(s);
+        end = sqlscan_quoted(s);
         put_other(m, s, (size_t)(end - s), false);
         return end;
     }
-    if (is_word(*s)) {
+    if (sqlscan_in_word(*s)) {
         end = skip_word(s);
     } else if (is_operator(*s)) {
         while (is_operator(*end) && !(end[0] == '-' && end[1] == '-') &&
@@ -196,7 +170,7 @@ void fingerprint_make(fingerprint *f, const char *sql)
     maker m = {.f = f, .whole = true};
     f->id = UINT64_C(14695981039346656037);
     f->len = 0;
-    for (const char *s = skip_blank(&m, sql); *s; s = skip_blank(&m, s))
+    for (const char *s = next_token(&m, sql); *s; s = next_token(&m, s))
         s = one_token(&m, s);
     while (!m.whole && f->len && ((unsigned char)f->text[f->len - 1] & 0xC0) == 0x80)
         f->len--; /* no half of a character */
