@@ -1,5 +1,6 @@
 /* Jobs of the engine that an administrator's job waits for. */
 #include "daemon/jobs.h"
+#include "engine/sink.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -13,48 +14,6 @@ typedef struct ender {
     bool done, ok;
     error err;
 } ender;
-
-static void begin(job_sink *s, bool held)
-{
-    (void)s;
-    (void)held;
-}
-
-static void restart(job_sink *s)
-{
-    (void)s;
-}
-
-static sink_state columns(job_sink *s, int index, const engine_column *cols, int n)
-{
-    (void)s;
-    (void)index;
-    (void)cols;
-    (void)n;
-    return SINK_OK;
-}
-
-static sink_state row(job_sink *s, const value *v, int n)
-{
-    (void)s;
-    (void)v;
-    (void)n;
-    return SINK_OK;
-}
-
-static void ended(job_sink *s, int index, const engine_summary *sum)
-{
-    (void)s;
-    (void)index;
-    (void)sum;
-}
-
-static void failed(job_sink *s, int index, const error *e)
-{
-    (void)s;
-    (void)index;
-    (void)e;
-}
 
 static void done(job_sink *s, int index, const error *e)
 {
@@ -71,7 +30,15 @@ static void done(job_sink *s, int index, const error *e)
 
 bool admin_job_engine(admin_job *a, job *j, error *e)
 {
-    static const job_sink_ops ops = {begin, restart, columns, row, ended, failed, done};
+    static const job_sink_ops ops = {
+        sink_ignore_begin,
+        sink_ignore_restart,
+        sink_ignore_columns,
+        sink_ignore_row,
+        sink_ignore_end,
+        sink_ignore_failed,
+        done,
+    };
     ender m = {.sink.ops = &ops};
     if (admin_job_stopped(a, e))
         return false;

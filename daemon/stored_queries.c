@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/sink.h"
 
 /* A name that is there, or is about to be. */
 typedef struct entry {
@@ -152,24 +153,6 @@ static stored_query *settle(stored_queries *s, const stored_call *c)
     return before;
 }
 
-static void on_begin(job_sink *sink, bool held)
-{
-    (void)sink;
-    (void)held;
-}
-
-static void on_restart(job_sink *sink)
-{
-    (void)sink;
-}
-
-static void on_end(job_sink *sink, int index, const engine_summary *sum)
-{
-    (void)sink;
-    (void)index;
-    (void)sum;
-}
-
 static void on_done(job_sink *sink, int index, const error *e)
 {
     stored_call *c = list_entry(sink, stored_call, sink);
@@ -188,9 +171,9 @@ static void on_done(job_sink *sink, int index, const error *e)
 void stored_queries_change(stored_queries *s, stored_call *c)
 {
     static const job_sink_ops ops = {
-        .begin = on_begin,
-        .restart = on_restart,
-        .end = on_end,
+        .begin = sink_ignore_begin,
+        .restart = sink_ignore_restart,
+        .end = sink_ignore_end,
         .done = on_done,
     };
     const stored_query *of = c->is ? c->is : c->was;

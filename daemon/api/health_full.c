@@ -13,6 +13,7 @@
 #include "daemon/conn_describe.h"
 #include "daemon/survey.h"
 #include "feed/replication.h"
+#include "engine/sink.h"
 
 enum {
     PROBE_US = 1000000,   /* for a job of the engine */
@@ -219,45 +220,10 @@ static probe *of_sink(job_sink *s)
     return list_entry(s, probe, sink);
 }
 
-static void sink_begin(job_sink *s, bool held)
-{
-    (void)s;
-    (void)held;
-}
-
-static void sink_restart(job_sink *s)
-{
-    (void)s;
-}
-
-static sink_state sink_columns(job_sink *s, int index, const engine_column *cols, int n)
-{
-    (void)s;
-    (void)index;
-    (void)cols;
-    (void)n;
-    return SINK_OK;
-}
-
-static sink_state sink_row(job_sink *s, const value *row, int n)
-{
-    (void)s;
-    (void)row;
-    (void)n;
-    return SINK_OK;
-}
-
 static void sink_end(job_sink *s, int index, const engine_summary *sum)
 {
     (void)index;
     of_sink(s)->lsn = sum->lsn;
-}
-
-static void sink_failed(job_sink *s, int index, const error *e)
-{
-    (void)s;
-    (void)index;
-    (void)e;
 }
 
 static void sink_done(job_sink *s, int index, const error *e)
@@ -271,8 +237,10 @@ static void sink_done(job_sink *s, int index, const error *e)
     reactor_post(p->of->asker->r, &p->home);
 }
 
-static const job_sink_ops sink_ops = {sink_begin, sink_restart, sink_columns, sink_row,
-                                      sink_end,   sink_failed,  sink_done};
+static const job_sink_ops sink_ops = {
+    sink_ignore_begin, sink_ignore_restart, sink_ignore_columns, sink_ignore_row,
+    sink_end,          sink_ignore_failed,  sink_done,
+};
 
 /* The probe of the readers has read the head of the log in its own snapshot. */
 static void judge_log(checkup *k, const probe *p, int64_t took_us)

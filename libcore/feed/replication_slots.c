@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "feed/position.h"
 #include "feed/replication_state.h"
+#include "engine/sink.h"
 
 enum {
     WRITE_EVERY_US = 1000000, /* a slot's position is written once in this time */
@@ -315,24 +316,6 @@ void slots_written(replication *r, slot_write *w)
 /* ---- the write's sink -------------------------------------------------------------------------
  */
 
-static void on_begin(job_sink *s, bool held)
-{
-    (void)s;
-    (void)held;
-}
-
-static void on_restart(job_sink *s)
-{
-    (void)s;
-}
-
-static void on_end(job_sink *s, int index, const engine_summary *sum)
-{
-    (void)s;
-    (void)index;
-    (void)sum;
-}
-
 static void on_done(job_sink *s, int index, const error *e)
 {
     slot_write *w = list_entry(s, slot_write, sink);
@@ -369,9 +352,9 @@ static bool load_one(void *arg, const log_slot *is)
 static bool prepare(replication *r, slot_write *w)
 {
     static const job_sink_ops ops = {
-        .begin = on_begin,
-        .restart = on_restart,
-        .end = on_end,
+        .begin = sink_ignore_begin,
+        .restart = sink_ignore_restart,
+        .end = sink_ignore_end,
         .done = on_done,
     };
     w->letter.tag = LETTER_WRITTEN;
