@@ -55,21 +55,15 @@ uint64_t conn_parse_id(const char *id)
     return describe_parse_id('c', id);
 }
 
-static void put_str(json_writer *w, const char *key, const char *text)
-{
-    jw_key(w, key);
-    jw_str(w, text);
-}
-
 void describe_moment(json_writer *w, const server *d, const char *key, int64_t mono_us)
 {
     char stamp[CLOCK_RFC3339_LEN + 1];
     if (!mono_us) {
-        put_str(w, key, NULL);
+        jw_key_str(w, key, NULL);
         return;
     }
     clock_rfc3339(daemon_wall_us(d, mono_us), stamp);
-    put_str(w, key, stamp);
+    jw_key_str(w, key, stamp);
 }
 
 /* HOST:PORT; asked of the socket, so that an idle connection need not keep it. */
@@ -89,7 +83,7 @@ void describe_remote(json_writer *w, int fd)
             snprintf(text, sizeof text, "[%s]:%u", host, ntohs(a->sin6_port));
         }
     }
-    put_str(w, "remote_address", text[0] ? text : NULL);
+    jw_key_str(w, "remote_address", text[0] ? text : NULL);
 }
 
 /* Connection numbers begin again with the daemon; this is another for every session there was. */
@@ -98,7 +92,7 @@ static void put_session_id(json_writer *w, const conn *c)
     char text[48];
     snprintf(text, sizeof text, "%llx-%llx", (unsigned long long)c->r->d->started_wall_us,
              (unsigned long long)c->serial);
-    put_str(w, "session_id", text);
+    jw_key_str(w, "session_id", text);
 }
 
 static void put_figures(json_writer *w, const conn *c)
@@ -140,19 +134,19 @@ void conn_describe(conn *c, json_writer *w)
     conn_phase phase = CONN_OPEN;
     conn_phase_of(c, &phase);
     jw_begin_object(w);
-    put_str(w, "connection_id", s->id);
+    jw_key_str(w, "connection_id", s->id);
     describe_remote(w, c->fd);
-    put_str(w, "protocol", lws_is_ssl(c->wsi) ? "wss" : "ws");
-    put_str(w, "subprotocol", s->protocol->name);
-    put_str(w, "state", conn_phase_name(phase));
+    jw_key_str(w, "protocol", lws_is_ssl(c->wsi) ? "wss" : "ws");
+    jw_key_str(w, "subprotocol", s->protocol->name);
+    jw_key_str(w, "state", conn_phase_name(phase));
     put_session_id(w, c);
-    put_str(w, "user_id", s->who.kind == PRINCIPAL_NONE ? NULL : s->who.name);
+    jw_key_str(w, "user_id", s->who.kind == PRINCIPAL_NONE ? NULL : s->who.name);
     describe_moment(w, d, "connected_at", s->opened_us);
     describe_moment(w, d, "last_activity",
                     c->wrote_us > c->last_activity_us ? c->wrote_us : c->last_activity_us);
     put_figures(w, c);
     put_subscriptions(w, s);
-    put_str(w, "user_agent", s->agent ? s->agent->text : NULL);
+    jw_key_str(w, "user_agent", s->agent ? s->agent->text : NULL);
     jw_key(w, "metadata");
     if (s->metadata)
         jw_raw(w, s->metadata, strlen(s->metadata));

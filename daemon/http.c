@@ -874,6 +874,16 @@ static void run_done(run *r)
     run_free(r);
 }
 
+void http_answer_text(run *r)
+{
+    request *q = r->c->req;
+    if (r->failed)
+        http_reply_error(q, &r->err);
+    else
+        http_reply(q, 200, r->job.text.data, r->job.text.len);
+    run_free(r);
+}
+
 void http_answer_with(request *q, run *r)
 {
     r->gzip = q->takes_gzip && !q->once; /* who repeats it may not take gzip */

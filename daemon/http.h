@@ -122,6 +122,8 @@ void http_reply_not_allowed(request *q, const error *e, const char *allow);
  * to see the answer; then the connection closes. */
 void http_discard_rest(request *q);
 
+/* For run.on_done of a job that answers with a JSON text (job.text): answers, and frees the run. */
+void http_answer_text(run *r);
 /* Wires a run so that its rows become the answer. */
 void http_answer_with(request *q, run *r);
 

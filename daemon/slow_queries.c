@@ -118,34 +118,22 @@ void slow_queries_note(slow_queries *s, const run *r)
 /* ---- telling -----------------------------------------------------------------------------------
  */
 
-static void put_str(json_writer *w, const char *key, const char *text)
-{
-    jw_keyn(w, key, strlen(key));
-    jw_str(w, text);
-}
-
-static void put_int(json_writer *w, const char *key, int64_t n)
-{
-    jw_keyn(w, key, strlen(key));
-    jw_int(w, n);
-}
-
 static void write_one(const slow_query *q, const server *d, json_writer *w)
 {
     jw_begin_object(w);
-    put_str(w, "id", q->id);
-    put_str(w, "kind", q->kind);
-    put_str(w, "sql", q->sql);
-    put_int(w, "sql_bytes", (int64_t)q->sql_bytes);
-    put_int(w, "statements", q->statements);
+    jw_key_str(w, "id", q->id);
+    jw_key_str(w, "kind", q->kind);
+    jw_key_str(w, "sql", q->sql);
+    jw_key_int(w, "sql_bytes", (int64_t)q->sql_bytes);
+    jw_key_int(w, "statements", q->statements);
     describe_moment(w, d, "ended_at", q->ended_us);
     jw_key(w, "elapsed_ms");
     jw_real(w, (double)q->elapsed_us / 1000.0);
-    put_int(w, "rows", q->rows);
-    put_str(w, "error", q->code == ERR_NONE ? NULL : error_describe(q->code)->name);
-    put_str(w, "user", q->user[0] ? q->user : NULL);
-    put_str(w, "connection_id", q->connection[0] ? q->connection : NULL);
-    put_str(w, "protocol", q->protocol);
+    jw_key_int(w, "rows", q->rows);
+    jw_key_str(w, "error", q->code == ERR_NONE ? NULL : error_describe(q->code)->name);
+    jw_key_str(w, "user", q->user[0] ? q->user : NULL);
+    jw_key_str(w, "connection_id", q->connection[0] ? q->connection : NULL);
+    jw_key_str(w, "protocol", q->protocol);
     jw_end_object(w);
 }
 
@@ -154,9 +142,9 @@ void slow_queries_write(slow_queries *s, const server *d, int64_t offset, int64_
 {
     pthread_mutex_lock(&s->lock);
     jw_begin_object(w);
-    put_int(w, "total", s->n);
-    put_int(w, "offset", offset);
-    put_int(w, "limit", limit);
+    jw_key_int(w, "total", s->n);
+    jw_key_int(w, "offset", offset);
+    jw_key_int(w, "limit", limit);
     jw_key(w, "slow_queries");
     jw_begin_array(w);
     for (int64_t i = offset; i < s->n && i - offset < limit; i++)

@@ -27,18 +27,12 @@ static const principal *asker_of(const run *r)
     return c->ws ? &c->ws->who : c->req ? &c->req->who : NULL;
 }
 
-static void put_str(json_writer *w, const char *key, const char *text)
-{
-    jw_key(w, key);
-    jw_str(w, text);
-}
-
 static void put_sql_or_null(json_writer *w, const job *j)
 {
     if (j->n_stmts)
         query_put_sql(w, j);
     else
-        put_str(w, "sql", NULL);
+        jw_key_str(w, "sql", NULL);
 }
 
 /* The engine writes the id of a transaction that begins while we look: those are left out. */
@@ -56,14 +50,14 @@ static void describe_run(const run *r, json_writer *w)
     char connection[24];
     snprintf(connection, sizeof connection, "c%llu", (unsigned long long)c->serial);
     jw_begin_object(w);
-    put_str(w, "id", r->job.id);
-    put_str(w, "kind", kind ? kind : "inspect");
-    put_str(w, "state", is_running(r) ? "running" : "waiting");
+    jw_key_str(w, "id", r->job.id);
+    jw_key_str(w, "kind", kind ? kind : "inspect");
+    jw_key_str(w, "state", is_running(r) ? "running" : "waiting");
     put_sql_or_null(w, &r->job);
-    put_str(w, "user", who && who->kind != PRINCIPAL_NONE ? who->name : NULL);
-    put_str(w, "connection_id", connection);
-    put_str(w, "protocol", c->ws ? ws_protocol_called(c->ws->protocol) : "http");
-    put_str(w, "transaction_id", transaction_of(&r->job));
+    jw_key_str(w, "user", who && who->kind != PRINCIPAL_NONE ? who->name : NULL);
+    jw_key_str(w, "connection_id", connection);
+    jw_key_str(w, "protocol", c->ws ? ws_protocol_called(c->ws->protocol) : "http");
+    jw_key_str(w, "transaction_id", transaction_of(&r->job));
     describe_moment(w, d, "submitted_at", r->job.submitted_us);
     describe_moment(w, d, "started_at", atomic_load(&r->started_us));
     jw_key(w, "elapsed_ms");
@@ -239,7 +233,7 @@ void api_cancel_active_query(request *q)
         return;
     }
     http_begin_json(&w, &out);
-    put_str(&w, "id", q->params[0]);
+    jw_key_str(&w, "id", q->params[0]);
     jw_key(&w, "cancelled");
     jw_bool(&w, true);
     http_end_json(q, 200, &w);

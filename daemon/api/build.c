@@ -31,18 +31,6 @@
 #define TEXT(n)     TEXT_OF(n)
 #define UV_COMPILED TEXT(UV_VERSION_MAJOR) "." TEXT(UV_VERSION_MINOR) "." TEXT(UV_VERSION_PATCH)
 
-static void put_str(json_writer *w, const char *key, const char *text)
-{
-    jw_keyn(w, key, strlen(key));
-    jw_str(w, text);
-}
-
-static void put_flag(json_writer *w, const char *key, bool on)
-{
-    jw_keyn(w, key, strlen(key));
-    jw_bool(w, on);
-}
-
 static void put_hardening(json_writer *w)
 {
     bool protector = false, pie = false, fortified = false, cet = false, address = false,
@@ -67,12 +55,12 @@ static void put_hardening(json_writer *w)
 #endif
     jw_key(w, "hardening");
     jw_begin_object(w);
-    put_flag(w, "stack_protector", protector);
-    put_flag(w, "position_independent", pie);
-    put_flag(w, "fortify_source", fortified);
-    put_flag(w, "control_flow_protection", cet);
-    put_flag(w, "read_only_relocations", strstr(RUSTYDB_LDFLAGS, "relro") != NULL);
-    put_flag(w, "immediate_binding", strstr(RUSTYDB_LDFLAGS, "-z,now") != NULL);
+    jw_key_bool(w, "stack_protector", protector);
+    jw_key_bool(w, "position_independent", pie);
+    jw_key_bool(w, "fortify_source", fortified);
+    jw_key_bool(w, "control_flow_protection", cet);
+    jw_key_bool(w, "read_only_relocations", strstr(RUSTYDB_LDFLAGS, "relro") != NULL);
+    jw_key_bool(w, "immediate_binding", strstr(RUSTYDB_LDFLAGS, "-z,now") != NULL);
     jw_end_object(w);
     jw_key(w, "sanitizers");
     jw_begin_array(w);
@@ -98,9 +86,9 @@ static void put_libraries(json_writer *w)
     jw_begin_array(w);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         jw_begin_object(w);
-        put_str(w, "name", all[i].name);
-        put_str(w, "compiled", all[i].compiled);
-        put_str(w, "running", all[i].running);
+        jw_key_str(w, "name", all[i].name);
+        jw_key_str(w, "compiled", all[i].compiled);
+        jw_key_str(w, "running", all[i].running);
         jw_end_object(w);
     }
     jw_end_array(w);
@@ -111,20 +99,20 @@ void api_get_build(request *q)
     buf out;
     json_writer w;
     http_begin_json(&w, &out);
-    put_str(&w, "version", RUSTYDB_VERSION);
-    put_str(&w, "compiler", COMPILER);
-    put_str(&w, "architecture", ARCHITECTURE);
+    jw_key_str(&w, "version", RUSTYDB_VERSION);
+    jw_key_str(&w, "compiler", COMPILER);
+    jw_key_str(&w, "architecture", ARCHITECTURE);
     jw_key(&w, "c_standard");
     jw_int(&w, __STDC_VERSION__);
-    put_str(&w, "compile_flags", RUSTYDB_CFLAGS);
-    put_str(&w, "link_flags", RUSTYDB_LDFLAGS);
+    jw_key_str(&w, "compile_flags", RUSTYDB_CFLAGS);
+    jw_key_str(&w, "link_flags", RUSTYDB_LDFLAGS);
 #ifdef __OPTIMIZE__
-    put_flag(&w, "optimised", true);
+    jw_key_bool(&w, "optimised", true);
 #else
-    put_flag(&w, "optimised", false);
+    jw_key_bool(&w, "optimised", false);
 #endif
     put_hardening(&w);
-    put_str(&w, "engine", engine_version(q->c->r->d->engine));
+    jw_key_str(&w, "engine", engine_version(q->c->r->d->engine));
     put_libraries(&w);
     http_end_json(q, 200, &w);
 }

@@ -3,16 +3,6 @@
 #include "daemon/encode.h"
 #include "daemon/params.h"
 
-static void explained(run *r)
-{
-    request *q = r->c->req;
-    if (r->failed)
-        http_reply_error(q, &r->err);
-    else
-        http_reply(q, 200, r->job.text.data, r->job.text.len);
-    run_free(r);
-}
-
 /* Whether an error is about the statement. Others are about the daemon or the moment. */
 static bool is_verdict(error_code code)
 {
@@ -34,7 +24,7 @@ static void reply_invalid(request *q, const error *e)
 static void validated(run *r)
 {
     if (!r->failed || !is_verdict(r->err.code)) {
-        explained(r);
+        http_answer_text(r);
         return;
     }
     reply_invalid(r->c->req, &r->err);
@@ -61,7 +51,7 @@ static void look_at(request *q, job_kind kind, void (*done)(run *r))
 
 void api_explain_query(request *q)
 {
-    look_at(q, JOB_EXPLAIN, explained);
+    look_at(q, JOB_EXPLAIN, http_answer_text);
 }
 
 void api_validate_query(request *q)

@@ -4,18 +4,6 @@
 #include "daemon/api/api.h"
 #include "daemon/conn_describe.h"
 
-static void put_str(json_writer *w, const char *key, const char *text)
-{
-    jw_keyn(w, key, strlen(key));
-    jw_str(w, text);
-}
-
-static void put_int(json_writer *w, const char *key, int64_t n)
-{
-    jw_keyn(w, key, strlen(key));
-    jw_int(w, n);
-}
-
 static const char *state_of(server *d)
 {
     switch (atomic_load(&d->phase)) {
@@ -33,15 +21,15 @@ static void put_node(json_writer *w, server *d)
 {
     engine_stats s;
     engine_stats_get(d->engine, &s);
-    put_str(w, "id", d->node_id);
-    put_str(w, "role", "primary");
-    put_str(w, "state", state_of(d));
-    put_str(w, "address", d->listen);
-    put_str(w, "version", RUSTYDB_VERSION);
-    put_str(w, "engine", engine_version(d->engine));
-    put_str(w, "log_id", d->log_id);
-    put_int(w, "lsn", s.log_head);
-    put_int(w, "lag_events", 0); /* it is where changes are made */
+    jw_key_str(w, "id", d->node_id);
+    jw_key_str(w, "role", "primary");
+    jw_key_str(w, "state", state_of(d));
+    jw_key_str(w, "address", d->listen);
+    jw_key_str(w, "version", RUSTYDB_VERSION);
+    jw_key_str(w, "engine", engine_version(d->engine));
+    jw_key_str(w, "log_id", d->log_id);
+    jw_key_int(w, "lsn", s.log_head);
+    jw_key_int(w, "lag_events", 0); /* it is where changes are made */
     describe_moment(w, d, "started_at", d->started_mono_us);
     jw_key(w, "self");
     jw_bool(w, true);
@@ -55,13 +43,13 @@ void api_get_cluster(request *q)
     json_writer w;
     engine_stats_get(d->engine, &s);
     http_begin_json(&w, &out);
-    put_str(&w, "role", "single");
-    put_str(&w, "node_id", d->node_id);
-    put_str(&w, "primary_id", d->node_id);
-    put_int(&w, "nodes", 1);
-    put_str(&w, "engine", engine_version(d->engine));
-    put_str(&w, "log_id", d->log_id);
-    put_int(&w, "head", s.log_head);
+    jw_key_str(&w, "role", "single");
+    jw_key_str(&w, "node_id", d->node_id);
+    jw_key_str(&w, "primary_id", d->node_id);
+    jw_key_int(&w, "nodes", 1);
+    jw_key_str(&w, "engine", engine_version(d->engine));
+    jw_key_str(&w, "log_id", d->log_id);
+    jw_key_int(&w, "head", s.log_head);
     http_end_json(q, 200, &w);
 }
 
@@ -71,9 +59,9 @@ void api_list_cluster_nodes(request *q)
     buf out;
     json_writer w;
     http_begin_json(&w, &out);
-    put_int(&w, "total", 1);
-    put_int(&w, "offset", offset);
-    put_int(&w, "limit", http_int(q, "limit"));
+    jw_key_int(&w, "total", 1);
+    jw_key_int(&w, "offset", offset);
+    jw_key_int(&w, "limit", http_int(q, "limit"));
     jw_key(&w, "nodes");
     jw_begin_array(&w);
     if (offset == 0) {

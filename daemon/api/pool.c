@@ -10,12 +10,6 @@
 
 enum { MAX_CONNECTIONS = 1024 }; /* as max_read_connections may be */
 
-static void put_int(json_writer *w, const char *key, int64_t n)
-{
-    jw_keyn(w, key, strlen(key));
-    jw_int(w, n);
-}
-
 static void put_ms(json_writer *w, const char *key, int64_t us)
 {
     jw_keyn(w, key, strlen(key));
@@ -25,23 +19,23 @@ static void put_ms(json_writer *w, const char *key, int64_t us)
 /* Its members alone. */
 static void put_cache(json_writer *w, const engine_cache *c)
 {
-    put_int(w, "kept", c->kept);
-    put_int(w, "capacity", c->capacity);
-    put_int(w, "hits", c->hits);
-    put_int(w, "misses", c->misses);
+    jw_key_int(w, "kept", c->kept);
+    jw_key_int(w, "capacity", c->capacity);
+    jw_key_int(w, "hits", c->hits);
+    jw_key_int(w, "misses", c->misses);
 }
 
 static void put_readers(json_writer *w, const engine_pool *p)
 {
     jw_begin_object(w);
-    put_int(w, "threads", p->readers.threads);
-    put_int(w, "wanted_threads", p->readers.wanted);
-    put_int(w, "busy_threads", p->readers.busy);
-    put_int(w, "connections", p->readers.connections);
-    put_int(w, "max_read_connections", p->readers.max_connections);
-    put_int(w, "queued", p->readers.queued);
-    put_int(w, "waiting_for_connection", p->readers.waiting);
-    put_int(w, "max_queue", p->max_queue);
+    jw_key_int(w, "threads", p->readers.threads);
+    jw_key_int(w, "wanted_threads", p->readers.wanted);
+    jw_key_int(w, "busy_threads", p->readers.busy);
+    jw_key_int(w, "connections", p->readers.connections);
+    jw_key_int(w, "max_read_connections", p->readers.max_connections);
+    jw_key_int(w, "queued", p->readers.queued);
+    jw_key_int(w, "waiting_for_connection", p->readers.waiting);
+    jw_key_int(w, "max_queue", p->max_queue);
     jw_end_object(w);
 }
 
@@ -51,12 +45,12 @@ static void put_writer(json_writer *w, const server *d, const engine_pool *p)
     double commits = (double)p->writer.commits;
     jw_key(w, "busy");
     jw_bool(w, p->writer.busy);
-    put_int(w, "queued", p->writer.queued);
-    put_int(w, "max_queue", p->max_queue);
+    jw_key_int(w, "queued", p->writer.queued);
+    jw_key_int(w, "max_queue", p->max_queue);
     jw_key(w, "transaction");
     describe_transaction(w, d, p);
-    put_int(w, "commits", p->writer.commits);
-    put_int(w, "committed_statements", p->writer.commit_statements);
+    jw_key_int(w, "commits", p->writer.commits);
+    jw_key_int(w, "committed_statements", p->writer.commit_statements);
     jw_key(w, "mean_group");
     if (p->writer.commits)
         jw_real(w, (double)p->writer.commit_statements / commits);
@@ -91,7 +85,7 @@ static void reply_pool(request *q)
     http_begin_json(&w, &out);
     jw_key(&w, "state");
     jw_str(&w, state_of(&p));
-    put_int(&w, "active", p.active);
+    jw_key_int(&w, "active", p.active);
     jw_key(&w, "readers");
     put_readers(&w, &p);
     jw_key(&w, "writer");
@@ -129,14 +123,14 @@ static void put_conn(json_writer *w, const server *d, const engine_conn *c)
 {
     static const char *const states[] = {"idle", "running", "paused"};
     jw_begin_object(w);
-    put_int(w, "number", c->number);
+    jw_key_int(w, "number", c->number);
     jw_key(w, "state");
     jw_str(w, states[c->state]);
     jw_key(w, "query_id");
     jw_str(w, c->job[0] ? c->job : NULL);
     put_ms(w, "state_ms", clock_mono_us() - c->since_us);
     describe_moment(w, d, "opened_at", c->opened_us);
-    put_int(w, "jobs", c->jobs);
+    jw_key_int(w, "jobs", c->jobs);
     jw_key(w, "statements");
     jw_begin_object(w);
     put_cache(w, &c->cache);
@@ -153,9 +147,9 @@ void api_list_pool_readers(request *q)
     buf out;
     json_writer w;
     http_begin_json(&w, &out);
-    put_int(&w, "total", n);
-    put_int(&w, "offset", offset);
-    put_int(&w, "limit", limit);
+    jw_key_int(&w, "total", n);
+    jw_key_int(&w, "offset", offset);
+    jw_key_int(&w, "limit", limit);
     jw_key(&w, "readers");
     jw_begin_array(&w);
     for (int64_t i = offset; i < n && i - offset < limit; i++)
@@ -199,7 +193,7 @@ void api_forget_pool_statements(request *q)
     engine_pool_get(g, &p);
     engine_pool_forget_statements(g);
     http_begin_json(&w, &out);
-    put_int(&w, "forgotten", both(&p).kept);
+    jw_key_int(&w, "forgotten", both(&p).kept);
     http_end_json(q, 200, &w);
 }
 

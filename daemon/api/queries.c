@@ -110,23 +110,13 @@ void api_get_stored_query(request *q)
 /* ---- older versions ----------------------------------------------------------------------------
  */
 
-static void versions_told(run *r)
-{
-    request *q = r->c->req;
-    if (r->failed)
-        http_reply_error(q, &r->err);
-    else
-        http_reply(q, 200, r->job.text.data, r->job.text.len);
-    run_free(r);
-}
-
 static void ask_versions(request *q, int64_t version, int64_t offset, int64_t limit)
 {
     stored_query *is = find_stored_query(q);
     if (!is)
         return;
     run *r = run_new(q->c, &encode_none, JOB_STORED);
-    r->on_done = versions_told;
+    r->on_done = http_answer_text;
     r->job.version = version;
     r->job.offset = offset;
     r->job.limit = limit;

@@ -50,19 +50,13 @@ static const char *method_name(http_method m)
     return "?";
 }
 
-static void put_str(json_writer *w, const char *key, const char *text)
-{
-    jw_key(w, key);
-    jw_str(w, text);
-}
-
 static void put_request(json_writer *w, const request *q)
 {
     char text[PATH_MAX_LEN + 16];
     if (q)
         snprintf(text, sizeof text, "%s %s", method_name(q->head_only ? HTTP_HEAD : q->method),
                  q->path);
-    put_str(w, "request", q ? text : NULL);
+    jw_key_str(w, "request", q ? text : NULL);
 }
 
 static void put_figures(json_writer *w, const conn *c)
@@ -88,13 +82,13 @@ static void describe_session(const conn *c, json_writer *w)
     char id[24];
     snprintf(id, sizeof id, "c%llu", (unsigned long long)c->serial);
     jw_begin_object(w);
-    put_str(w, "connection_id", id);
-    put_str(w, "kind", c->ws ? "websocket" : "http");
-    put_str(w, "protocol", c->ws ? ws_protocol_called(c->ws->protocol) : "http");
+    jw_key_str(w, "connection_id", id);
+    jw_key_str(w, "kind", c->ws ? "websocket" : "http");
+    jw_key_str(w, "protocol", c->ws ? ws_protocol_called(c->ws->protocol) : "http");
     jw_key(w, "tls");
     jw_bool(w, lws_is_ssl(c->wsi));
-    put_str(w, "state", state_of(c));
-    put_str(w, "user", who ? who->name : NULL);
+    jw_key_str(w, "state", state_of(c));
+    jw_key_str(w, "user", who ? who->name : NULL);
     describe_remote(w, c->fd);
     describe_moment(w, d, "connected_at", c->opened_us);
     describe_moment(w, d, "last_activity",

@@ -52,12 +52,6 @@ static void put_ms(json_writer *w, const char *key, double us)
     jw_real(w, us / 1000.0);
 }
 
-static void put_int(json_writer *w, const char *key, int64_t n)
-{
-    jw_keyn(w, key, strlen(key));
-    jw_int(w, n);
-}
-
 static void put_statement(json_writer *w, const server *d, const engine_statement *s)
 {
     char id[24];
@@ -67,9 +61,9 @@ static void put_statement(json_writer *w, const server *d, const engine_statemen
     jw_str(w, id);
     jw_key(w, "sql");
     jw_str(w, s->text);
-    put_int(w, "calls", s->calls);
-    put_int(w, "errors", s->errors);
-    put_int(w, "rows", s->rows);
+    jw_key_int(w, "calls", s->calls);
+    jw_key_int(w, "errors", s->errors);
+    jw_key_int(w, "rows", s->rows);
     put_ms(w, "total_ms", (double)s->total_us);
     put_ms(w, "mean_ms", mean_us(s));
     put_ms(w, "min_ms", (double)s->min_us);
@@ -95,8 +89,8 @@ static void reply_statistics(errand *k, request *q)
     json_writer w;
     http_begin_json(&w, &out);
     describe_moment(&w, d, "since", s->found.since_us);
-    put_int(&w, "total", s->found.n);
-    put_int(&w, "dropped", s->found.dropped);
+    jw_key_int(&w, "total", s->found.n);
+    jw_key_int(&w, "dropped", s->found.dropped);
     jw_key(&w, "statements");
     jw_begin_array(&w);
     for (int i = 0; i < s->found.n && i < s->limit; i++)
@@ -205,7 +199,7 @@ static void reply_forgotten(errand *k, request *q)
     buf out;
     json_writer w;
     http_begin_json(&w, &out);
-    put_int(&w, "forgotten", list_entry(k, forgetting, k)->forgotten);
+    jw_key_int(&w, "forgotten", list_entry(k, forgetting, k)->forgotten);
     http_end_json(q, 200, &w);
 }
 

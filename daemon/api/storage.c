@@ -42,22 +42,20 @@ static void reply_storage(request *q, const engine_storage *s)
     http_end_json(q, 200, &w);
 }
 
-static void done(run *r)
+static void storage_told(run *r)
 {
     request *q = r->c->req;
     if (r->failed)
         http_reply_error(q, &r->err);
-    else if (r->job.kind == JOB_STORAGE)
-        reply_storage(q, &r->job.storage);
     else
-        http_reply(q, 200, r->job.text.data, r->job.text.len);
+        reply_storage(q, &r->job.storage);
     run_free(r);
 }
 
 void api_get_storage(request *q)
 {
     run *r = run_new(q->c, &encode_none, JOB_STORAGE);
-    r->on_done = done;
+    r->on_done = storage_told;
     run_submit(r);
 }
 
@@ -65,7 +63,7 @@ void api_list_table_sizes(request *q)
 {
     int64_t timeout_ms = http_int(q, "timeout_ms");
     run *r = run_new(q->c, &encode_none, JOB_SIZES);
-    r->on_done = done;
+    r->on_done = http_answer_text;
     r->job.offset = http_int(q, "offset");
     r->job.limit = http_int(q, "limit");
     r->job.internal = http_flag(q, "internal");

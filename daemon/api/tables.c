@@ -4,21 +4,11 @@
 
 #include <string.h>
 
-static void done(run *r)
-{
-    request *q = r->c->req;
-    if (r->failed)
-        http_reply_error(q, &r->err);
-    else
-        http_reply(q, 200, r->job.text.data, r->job.text.len);
-    run_free(r);
-}
-
 static void inspect(request *q, const char *table, int64_t offset, int64_t limit)
 {
     error e;
     run *r = run_new(q->c, &encode_none, JOB_INSPECT);
-    r->on_done = done;
+    r->on_done = http_answer_text;
     r->job.offset = offset;
     r->job.limit = limit;
     if (table && !(r->job.table = arena_strndup(&r->job.mem, table, strlen(table)))) {

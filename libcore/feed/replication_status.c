@@ -2,25 +2,13 @@
 #include "feed/replication_state.h"
 #include "json/writer.h"
 
-static void put_int(json_writer *w, const char *key, int64_t v)
-{
-    jw_key(w, key);
-    jw_int(w, v);
-}
-
-static void put_str(json_writer *w, const char *key, const char *s)
-{
-    jw_key(w, key);
-    jw_str(w, s);
-}
-
 /* A wall clock time, null for 0. */
 static void put_time(json_writer *w, const char *key, int64_t us)
 {
     char stamp[CLOCK_RFC3339_LEN + 1];
     if (us)
         clock_rfc3339(us, stamp);
-    put_str(w, key, us ? stamp : NULL);
+    jw_key_str(w, key, us ? stamp : NULL);
 }
 
 /* ---- lag --------------------------------------------------------------------------------------
@@ -83,10 +71,10 @@ static bool put_slot(replication *r, json_writer *w, const slot *s, const log_bo
 {
     bool lost = !slot_check_kept(s, b, e);
     jw_begin_object(w);
-    put_str(w, "name", s->is.name);
-    put_str(w, "state", slot_state_name(s, lost));
-    put_str(w, "log_id", s->is.log_id);
-    put_int(w, "confirmed_lsn", s->is.lsn);
+    jw_key_str(w, "name", s->is.name);
+    jw_key_str(w, "state", slot_state_name(s, lost));
+    jw_key_str(w, "log_id", s->is.log_id);
+    jw_key_int(w, "confirmed_lsn", s->is.lsn);
     jw_key(w, "sent_lsn");
     if (s->user)
         jw_int(w, sent_lsn(s->user));
@@ -94,7 +82,7 @@ static bool put_slot(replication *r, json_writer *w, const slot *s, const log_bo
         jw_null(w);
     if (!put_lag(r, w, b, s->is.lsn, lost, e))
         return false;
-    put_str(w, "connection_id", s->user ? s->user->connection : NULL);
+    jw_key_str(w, "connection_id", s->user ? s->user->connection : NULL);
     put_time(w, "created_at", s->is.created_at);
     put_time(w, "last_seen_at", s->user ? clock_wall_us() : s->is.seen_at);
     jw_end_object(w);
@@ -136,15 +124,15 @@ static bool put_consumer(replication *r, json_writer *w, consumer *c, const log_
     bool confirms = c->slot || c->confirmed_at;
     int64_t position = consumer_position(r, c), sent = sent_lsn(c);
     jw_begin_object(w);
-    put_str(w, "connection_id", c->connection);
-    put_str(w, "user", c->user);
-    put_str(w, "slot_name", c->slot_name);
-    put_str(w, "state", consumer_state_name(c));
+    jw_key_str(w, "connection_id", c->connection);
+    jw_key_str(w, "user", c->user);
+    jw_key_str(w, "slot_name", c->slot_name);
+    jw_key_str(w, "state", consumer_state_name(c));
     put_tables(w, c);
     jw_key(w, "ddl");
     jw_bool(w, c->ddl);
-    put_int(w, "started_lsn", c->started);
-    put_int(w, "sent_lsn", sent);
+    jw_key_int(w, "started_lsn", c->started);
+    jw_key_int(w, "sent_lsn", sent);
     jw_key(w, "confirmed_lsn");
     if (confirms)
         jw_int(w, position);
@@ -152,9 +140,9 @@ static bool put_consumer(replication *r, json_writer *w, consumer *c, const log_
         jw_null(w);
     if (!put_lag(r, w, b, confirms ? position : sent, false, e))
         return false;
-    put_int(w, "messages_sent", c->events);
-    put_int(w, "bytes_sent", c->bytes);
-    put_int(w, "unread_bytes", (int64_t)c->unacked);
+    jw_key_int(w, "messages_sent", c->events);
+    jw_key_int(w, "bytes_sent", c->bytes);
+    jw_key_int(w, "unread_bytes", (int64_t)c->unacked);
     put_time(w, "connected_at", c->connected_at);
     put_time(w, "confirmed_at", c->confirmed_at);
     jw_end_object(w);
@@ -168,9 +156,9 @@ static bool put_consumer(replication *r, json_writer *w, consumer *c, const log_
 static void begin_list(json_writer *w, const replication_call *c, const char *name, int total)
 {
     jw_begin_object(w);
-    put_int(w, "total", total);
-    put_int(w, "offset", c->offset);
-    put_int(w, "limit", c->limit);
+    jw_key_int(w, "total", total);
+    jw_key_int(w, "offset", c->offset);
+    jw_key_int(w, "limit", c->limit);
     jw_key(w, name);
     jw_begin_array(w);
 }
@@ -224,14 +212,14 @@ static bool show_slot(replication *r, const replication_call *c, json_writer *w,
 static void show_status(const replication *r, json_writer *w, const log_bounds *b)
 {
     jw_begin_object(w);
-    put_str(w, "role", "primary");
-    put_str(w, "log_id", b->log_id);
-    put_int(w, "lsn", b->head);
-    put_int(w, "oldest_lsn", b->oldest);
-    put_int(w, "slots", r->n_slots);
-    put_int(w, "max_slots", r->config.max_slots);
-    put_int(w, "consumers", r->n_consumers);
-    put_int(w, "max_consumers", r->config.max_consumers);
+    jw_key_str(w, "role", "primary");
+    jw_key_str(w, "log_id", b->log_id);
+    jw_key_int(w, "lsn", b->head);
+    jw_key_int(w, "oldest_lsn", b->oldest);
+    jw_key_int(w, "slots", r->n_slots);
+    jw_key_int(w, "max_slots", r->config.max_slots);
+    jw_key_int(w, "consumers", r->n_consumers);
+    jw_key_int(w, "max_consumers", r->config.max_consumers);
     jw_end_object(w);
 }
 

@@ -279,3 +279,24 @@ void jw_raw(json_writer *w, const char *json, size_t n)
     before_value(w);
     buf_add(w->out, json, n);
 }
+
+/* ---- members ----------------------------------------------------------------------------------
+ */
+
+void jw_key_str(json_writer *w, const char *key, const char *s)
+{
+    jw_key(w, key);
+    jw_str(w, s);
+}
+
+void jw_key_int(json_writer *w, const char *key, int64_t v)
+{
+    jw_key(w, key);
+    jw_int(w, v);
+}
+
+void jw_key_bool(json_writer *w, const char *key, bool v)
+{
+    jw_key(w, key);
+    jw_bool(w, v);
+}

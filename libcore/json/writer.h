@@ -44,4 +44,9 @@ void json_add_base64(buf *out, const void *p, size_t n);
 /* Shortest decimal for a finite double into out (at least 32 bytes); returns its length. */
 size_t json_format_real(double v, char *out);
 
+/* A member of the object that is open: its key (a literal that needs no escapes) and its value. */
+void jw_key_str(json_writer *w, const char *key, const char *s); /* NULL gives null */
+void jw_key_int(json_writer *w, const char *key, int64_t v);
+void jw_key_bool(json_writer *w, const char *key, bool v);
+
 #endif

@@ -1,6 +1,5 @@
 /* Stored texts, in a table of their own; like slots they make no records. */
 #include <inttypes.h>
-#include <string.h>
 
 #include "engine/sqlite/store.h"
 #include "json/writer.h"
@@ -120,12 +119,6 @@ static bool put_versions(dbconn *c, const job *j, json_writer *w, int64_t *total
     return ok;
 }
 
-static void put_int(json_writer *w, const char *key, int64_t v)
-{
-    jw_keyn(w, key, strlen(key));
-    jw_int(w, v);
-}
-
 static bool tell_all(dbconn *c, job *j, error *e)
 {
     json_writer w;
@@ -136,9 +129,9 @@ static bool tell_all(dbconn *c, job *j, error *e)
     jw_begin_array(&w);
     bool ok = put_versions(c, j, &w, &total, e);
     jw_end_array(&w);
-    put_int(&w, "total", total);
-    put_int(&w, "offset", j->offset);
-    put_int(&w, "limit", j->limit);
+    jw_key_int(&w, "total", total);
+    jw_key_int(&w, "offset", j->offset);
+    jw_key_int(&w, "limit", j->limit);
     jw_end_object(&w);
     if (ok && total == 0) {
         error_clear(e);
