@@ -29,11 +29,11 @@ say = $(if $(V),@:,@printf '  %s  %s\n' $(1) $@)
 # ---- Debian packages ------------------------------------------------------------------------------
 BUILD_PACKAGES := gcc libc6-dev make pkg-config libwebsockets-dev libwebsockets-evlib-uv libuv1-dev \
 	libcurl4-openssl-dev libjansson-dev libssl-dev libreadline-dev libsqlite3-dev libinih-dev \
-	zlib1g-dev libyaml-dev
+	zlib1g-dev libyaml-dev libcjose-dev libcrypt-dev libseccomp-dev
 CHECK_PACKAGES := $(BUILD_PACKAGES) bats parallel libcmocka-dev valgrind clang libclang-rt-dev clang-format-19 \
 	cppcheck shellcheck iso-codes jq curl openssl sqlite3 procps python3 python3-websockets python3-jsonschema python3-yaml util-linux mandoc \
 	chromium fonts-dejavu-core $(if $(shell command -v npm),,npm)
-PKGS := libwebsockets libuv libcurl jansson libcrypto libssl readline sqlite3 inih zlib
+PKGS := libwebsockets libuv libcurl jansson libcrypto libssl readline sqlite3 inih zlib cjose libcrypt libseccomp
 
 # As many jobs as there are processors, unless the caller says otherwise.
 ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
