@@ -64,9 +64,8 @@ static bool has_type(const conn *c, const char *type)
 
 static bool belongs(const conn *c, const audience *to)
 {
-    return c->state == CONN_WS && c->ws->who.kind != PRINCIPAL_NONE &&
-           (!to->connections || is_named(to, c->serial)) &&
-           (!to->user || strcmp(c->ws->who.name, to->user) == 0) &&
+    return c->state == CONN_WS && c->ws->who && (!to->connections || is_named(to, c->serial)) &&
+           (!to->user || strcmp(c->ws->who->name, to->user) == 0) &&
            (!to->type || has_type(c, to->type));
 }
 

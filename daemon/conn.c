@@ -31,6 +31,11 @@ conn *conn_new(reactor *r, struct lws *wsi, int fd)
     return c;
 }
 
+const identity *conn_who(const conn *c)
+{
+    return c->ws ? c->ws->who : c->req ? c->req->who : NULL;
+}
+
 static atomic_int *counter_of(conn *c, conn_state state)
 {
     if (state == CONN_HTTP)

@@ -20,6 +20,7 @@
 
 typedef enum conn_state { CONN_HTTP, CONN_WS, CONN_CLOSING, CONN_DEAD } conn_state;
 
+struct identity;
 struct request;
 struct run;
 struct ws;
@@ -54,6 +55,10 @@ typedef struct conn {
     char close_reason[124];
     int64_t closing_since_us;
 } conn;
+
+/* Who is at the other end: of the WebSocket, or of the request under way. NULL: a stranger, or
+ * nobody asks for anything. Borrowed. */
+const struct identity *conn_who(const conn *c);
 
 /* Stops reading from the socket, and goes on; twice is harmless. A paused peer is not held to the
  * limits on how fast it must send. */

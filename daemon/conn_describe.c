@@ -21,7 +21,7 @@ bool conn_phase_of(const conn *c, conn_phase *phase)
     if (c->state == CONN_CLOSING)
         *phase = CONN_LEAVING;
     else
-        *phase = c->ws->who.kind == PRINCIPAL_NONE ? CONN_AUTHENTICATING : CONN_OPEN;
+        *phase = !c->ws->who ? CONN_AUTHENTICATING : CONN_OPEN;
     return true;
 }
 
@@ -140,7 +140,7 @@ void conn_describe(conn *c, json_writer *w)
     jw_key_str(w, "subprotocol", s->protocol->name);
     jw_key_str(w, "state", conn_phase_name(phase));
     put_session_id(w, c);
-    jw_key_str(w, "user_id", s->who.kind == PRINCIPAL_NONE ? NULL : s->who.name);
+    jw_key_str(w, "user_id", s->who ? s->who->name : NULL);
     describe_moment(w, d, "connected_at", s->opened_us);
     describe_moment(w, d, "last_activity",
                     c->wrote_us > c->last_activity_us ? c->wrote_us : c->last_activity_us);

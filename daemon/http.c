@@ -1,4 +1,5 @@
 #include "daemon/http.h"
+#include "daemon/http_auth.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -171,49 +172,6 @@ static void read_head(request *q, struct lws *wsi)
     keep_headers(q, wsi);
 }
 
-/* Bearer token or API key; AUTH_REQUIRED when there is neither. */
-static bool authenticate(request *q, struct lws *wsi, principal *who, error *e)
-{
-    static const char key_name[] = "x-api-key:";
-    char text[600];
-    const char *token = NULL;
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION)) {
-        if (lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_AUTHORIZATION) <= 0 ||
-            strncasecmp(text, "Bearer ", 7) != 0)
-            return error_set(e, ERR_AUTH_FAILED, "the Authorization header is not a bearer token");
-        token = text + 7;
-    } else if (lws_hdr_custom_length(wsi, key_name, sizeof key_name - 1) > 0) {
-        if (lws_hdr_custom_copy(wsi, text, sizeof text, key_name, sizeof key_name - 1) <= 0)
-            return error_set(e, ERR_AUTH_FAILED, "the X-API-Key header is too long");
-        token = text;
-    }
-    if (!token) {
-        error_set(e, ERR_AUTH_REQUIRED, "this needs credentials");
-        return error_hint(e, "Send the header Authorization: Bearer TOKEN; the token is in "
-                             "root.token in the data folder.");
-    }
-    bool ok = auth_check(q->c->r->d->auth, token, strlen(token), who, e);
-    explicit_bzero(text, sizeof text);
-    return ok;
-}
-
-bool http_authenticate_page(request *q, error *e)
-{
-    struct lws *wsi = q->c->wsi;
-    char text[600], pair[600];
-    if (lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_AUTHORIZATION) <= 0 ||
-        strncasecmp(text, "Basic ", 6) != 0)
-        return authenticate(q, wsi, &q->who, e);
-    int n = lws_b64_decode_string_len(text + 6, (int)strlen(text + 6), pair, sizeof pair);
-    const char *colon = n > 0 ? memchr(pair, ':', (size_t)n) : NULL;
-    bool ok =
-        colon ? auth_check(q->c->r->d->auth, colon + 1, (size_t)(pair + n - colon - 1), &q->who, e)
-              : error_set(e, ERR_AUTH_FAILED, "the Authorization header is malformed");
-    explicit_bzero(text, sizeof text);
-    explicit_bzero(pair, sizeof pair);
-    return ok;
-}
-
 static bool whole_target(request *q, error *e)
 {
     if (!q->target_cut)
@@ -249,10 +207,9 @@ static bool check_head(request *q, char *allow, size_t room, error *e)
     if (q->content_length == -2)
         return error_set(e, ERR_INVALID_MESSAGE, "Content-Length is not a number");
     bool found = route_find(q, allow, room, e);
-    principal stranger;
     error denied;
     if (!found) { /* strangers do not learn which paths there are */
-        if (!authenticate(q, wsi, &stranger, &denied)) {
+        if (!http_authenticate(q, &denied)) {
             *e = denied;
             allow[0] = '\0';
         }
@@ -264,7 +221,7 @@ static bool check_head(request *q, char *allow, size_t room, error *e)
     int phase = atomic_load(&q->c->r->d->phase);
     if (phase == PHASE_STOPPING && !(q->route->flags & ROUTE_STARTING))
         return error_set(e, ERR_SHUTTING_DOWN, "the daemon is stopping");
-    if (!(q->route->flags & ROUTE_OPEN) && !authenticate(q, wsi, &q->who, e))
+    if (!(q->route->flags & ROUTE_OPEN) && (!http_authenticate(q, e) || !http_authorize(q, e)))
         return false;
     if (q->content_length > q->max_body && !(q->route->flags & ROUTE_STREAM))
         return error_set(e, ERR_MESSAGE_TOO_BIG, "the body has %lld bytes; the limit is %lld",
@@ -904,6 +861,7 @@ void http_free_request(conn *c)
     idempotency_leave(q);
     if (q->free_arg)
         q->free_arg(q);
+    identity_release(q->who);
     for (int i = 0; i < HEADER_COUNT; i++)
         mem_free(q->headers[i]);
     mem_free(q->run_headers);
@@ -989,8 +947,7 @@ static bool read_offer(struct lws *wsi, char *offered, size_t room)
            lws_hdr_copy(wsi, offered, (int)room, WSI_TOKEN_PROTOCOL) > 0;
 }
 
-static const ws_protocol *check_upgrade(request *q, struct lws *wsi, principal *who, void **state,
-                                        error *e)
+static const ws_protocol *check_upgrade(request *q, struct lws *wsi, void **state, error *e)
 {
     char offered[WS_OFFER_MAX];
     if (!whole_target(q, e))
@@ -1008,11 +965,9 @@ static const ws_protocol *check_upgrade(request *q, struct lws *wsi, principal *
         return error_set(e, ERR_INVALID_MESSAGE, "a WebSocket handshake is a GET"), NULL;
     if (!ws_handshake_check(wsi, e))
         return NULL;
-    if (!authenticate(q, wsi, who, e)) {
-        if (e->code != ERR_AUTH_REQUIRED || protocol->needs_header)
-            return NULL;
-        *who = (principal){PRINCIPAL_NONE, ""}; /* it may authenticate by its first message */
-    }
+    /* Without credentials it may authenticate by its first message. */
+    if (!http_authenticate(q, e) && (e->code != ERR_AUTH_REQUIRED || protocol->needs_header))
+        return NULL;
     return !protocol->upgrade || protocol->upgrade(q, state, e) ? protocol : NULL;
 }
 
@@ -1026,17 +981,16 @@ static void keep_agent(conn *c)
 int http_on_upgrade(conn *c)
 {
     error e;
-    principal who;
     if (c->state != CONN_HTTP || c->req)
         return -1;
     request *q = new_request(c);
     read_head(q, c->wsi);
     void *state = NULL;
-    const ws_protocol *protocol =
-        check_room(c, &e) ? check_upgrade(q, c->wsi, &who, &state, &e) : NULL;
+    const ws_protocol *protocol = check_room(c, &e) ? check_upgrade(q, c->wsi, &state, &e) : NULL;
     if (protocol) {
+        const identity *who = identity_hold(q->who);
         http_free_request(c);
-        ws_prepare(c, protocol, &who);
+        ws_prepare(c, protocol, who);
         c->ws->state = state;
         keep_agent(c);
         return 0;

@@ -59,8 +59,8 @@ typedef struct request {
     char param_text[PATH_MAX_LEN];
     const struct route *route;
     const struct ws_protocol
-        *protocol; /* set by a handler that carries requests of ws_requests.h */
-    principal who;
+        *protocol;       /* set by a handler that carries requests of ws_requests.h */
+    const identity *who; /* held; NULL: a stranger */
     char request_id[65];
     char content_type[128];
     char accept[128];

@@ -45,7 +45,7 @@ static int64_t to_everyone(reactor *r, publication *p)
     list_each(it, &r->conns)
     {
         conn *c = list_entry(it, conn, link);
-        if (c->state == CONN_WS && c->ws->who.kind != PRINCIPAL_NONE && hub_give(c, p))
+        if (c->state == CONN_WS && c->ws->who && hub_give(c, p))
             n++;
     }
     return n;

@@ -190,7 +190,7 @@ static bool look_up(request *q, const char *key, once **first, int *status, refb
     const config *cfg = daemon_config(q->c->r->d);
     unsigned char print[SHA256_DIGEST_LENGTH];
     char whole[STORED_KEY];
-    int n = snprintf(whole, sizeof whole, "%s\n%s", q->who.name, key);
+    int n = snprintf(whole, sizeof whole, "%s\n%s", q->who->name, key);
     bool ok = true;
     take_print(q, print);
     pthread_mutex_lock(&s->lock);

@@ -448,7 +448,7 @@ static admin_job *make(request *q, const admin_job_kind *kind, const char *targe
     snprintf(j->id, sizeof j->id, "%llx-%llu",
              (unsigned long long)(all->d->started_wall_us / 1000000),
              (unsigned long long)++all->next);
-    snprintf(j->user, sizeof j->user, "%s", q->who.name);
+    snprintf(j->user, sizeof j->user, "%s", q->who->name);
     atomic_store(&j->total, -1);
     list_init(&j->waiting);
     j->created_us = clock_wall_us();

@@ -16,7 +16,7 @@ enum {
 
 /* Who has a statement run. */
 typedef struct query_watch {
-    char user[sizeof((principal *)0)->name];
+    char user[IDENTITY_NAME];
     char connection[24];
     const char *protocol;
     int64_t submitted_us;
@@ -51,8 +51,7 @@ void query_submitted(run *r)
     if (!own_topic_wanted(r->home->d, OWN_QUERIES) || !query_kind(&r->job))
         return;
     query_watch *w = xalloc(sizeof *w);
-    const principal *who = c->ws ? &c->ws->who : c->req ? &c->req->who : NULL;
-    snprintf(w->user, sizeof w->user, "%s", who ? who->name : "");
+    snprintf(w->user, sizeof w->user, "%s", r->who ? r->who->name : "");
     snprintf(w->connection, sizeof w->connection, "c%llu", (unsigned long long)c->serial);
     w->protocol = c->ws ? ws_protocol_called(c->ws->protocol) : "http";
     w->submitted_us = clock_mono_us();

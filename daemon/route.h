@@ -30,6 +30,7 @@ typedef struct route {
     bool body_required;
     const schema *body; /* of a JSON body; NULL: the handler reads the body as it is */
     unsigned flags;
+    unsigned right; /* SCOPE_* that it takes; 0: credentials are enough */
 } route;
 
 /* Finds the route and fills q->route and q->params. On failure fills *e (NOT_FOUND or

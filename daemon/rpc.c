@@ -169,7 +169,7 @@ static bool read_params(const rpc_request *q, const rpc_method *m, json_t **to, 
 
 static bool may_ask(const conn *c, const rpc_method *m, error *e)
 {
-    if (!c->ws || c->ws->who.kind != PRINCIPAL_NONE || (m && m->flags & RPC_OPEN))
+    if (!c->ws || c->ws->who || (m && m->flags & RPC_OPEN))
         return true;
     error_set(e, ERR_AUTH_REQUIRED, "this connection has not authenticated");
     return error_hint(e, "Call the method auth with a token first.");

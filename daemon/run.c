@@ -287,6 +287,8 @@ run *run_new(conn *c, const run_encoder *encoder, job_kind kind)
     r->home = c->r;
     r->c = c;
     r->asked_us = c->asked_us;
+    r->who = identity_hold(conn_who(c));
+    r->job.as = identity_eyes(r->who);
     r->encoder = encoder;
     r->max_held = (size_t)cfg->max_result;
     r->gzip_min = (size_t)cfg->gzip_min;
@@ -323,6 +325,7 @@ void run_free(run *r)
     if (r->gzip_open)
         deflateEnd(&r->z);
     query_watch_free(r->watch);
+    identity_release(r->who);
     refbuf_unref(r->last);
     buf_free(&r->out);
     buf_free(&r->wire);

@@ -23,7 +23,7 @@ typedef struct slow_query {
     size_t sql_bytes;            /* of all of it */
     int statements;
     error_code code; /* ERR_NONE: it ended well */
-    char user[sizeof((principal *)0)->name];
+    char user[IDENTITY_NAME];
     char connection[24];
 } slow_query;
 
@@ -77,17 +77,14 @@ static void take_sql(slow_query *to, const job *j)
     to->statements = j->n_stmts;
 }
 
-static void take_asker(slow_query *to, const conn *c)
+static void take_asker(slow_query *to, const run *r)
 {
-    const principal *who = !c || c->state == CONN_DEAD ? NULL
-                           : c->ws                     ? &c->ws->who
-                           : c->req                    ? &c->req->who
-                                                       : NULL;
+    const conn *c = r->c;
     to->protocol = c && c->ws ? ws_protocol_called(c->ws->protocol) : "http";
     if (c)
         snprintf(to->connection, sizeof to->connection, "c%llu", (unsigned long long)c->serial);
-    if (who && who->kind != PRINCIPAL_NONE)
-        snprintf(to->user, sizeof to->user, "%s", who->name);
+    if (r->who)
+        snprintf(to->user, sizeof to->user, "%s", r->who->name);
 }
 
 void slow_queries_note(slow_queries *s, const run *r)
@@ -105,7 +102,7 @@ void slow_queries_note(slow_queries *s, const run *r)
     };
     memcpy(q.id, r->job.id, sizeof q.id);
     take_sql(&q, &r->job);
-    take_asker(&q, r->c);
+    take_asker(&q, r);
     pthread_mutex_lock(&s->lock);
     char *old = s->ring[s->next].sql;
     s->ring[s->next] = q;

@@ -32,12 +32,12 @@ static void put_error(json_writer *w, const error *e)
 static void put_who(json_writer *w, const conn *c)
 {
     char id[24];
-    const principal *who = c->ws ? &c->ws->who : c->req ? &c->req->who : NULL;
+    const identity *who = conn_who(c);
     snprintf(id, sizeof id, "c%llu", (unsigned long long)c->serial);
     jw_key(w, "connection_id");
     jw_str(w, id);
     jw_key(w, "user");
-    jw_str(w, who && who->kind != PRINCIPAL_NONE ? who->name : NULL);
+    jw_str(w, who ? who->name : NULL);
 }
 
 /* ---- start and stop ----------------------------------------------------------------------------

@@ -16,11 +16,11 @@ enum {
     RSV1 = 0x40,          /* among lws's reserved bits: the message is compressed */
 };
 
-void ws_prepare(conn *c, const ws_protocol *protocol, const principal *who)
+void ws_prepare(conn *c, const ws_protocol *protocol, const identity *who)
 {
     ws *s = xalloc(sizeof *s);
     s->protocol = protocol;
-    s->who = *who;
+    s->who = who;
     snprintf(s->id, sizeof s->id, "c%llu", (unsigned long long)c->serial);
     list_init(&s->subs);
     s->opened_us = clock_mono_us();
@@ -45,6 +45,7 @@ void ws_free(conn *c)
     conn_table_remove(&c->r->sockets, c);
     agent_release(c->r, c->ws->agent);
     buf_free(&c->ws->rx);
+    identity_release(c->ws->who);
     mem_free(c->ws->metadata);
     if (c->ws->inflater)
         pmd_free(c->ws->inflater);
@@ -146,7 +147,7 @@ static bool begin_frame(conn *c)
 static size_t largest_message(const conn *c)
 {
     size_t max = (size_t)daemon_config(c->r->d)->max_message;
-    return c->ws->who.kind == PRINCIPAL_NONE && max > STRANGER_MAX ? STRANGER_MAX : max;
+    return !c->ws->who && max > STRANGER_MAX ? STRANGER_MAX : max;
 }
 
 /* Adds a piece to the message; false when that ends the connection. The size is counted after
@@ -189,6 +190,7 @@ static void take_message(conn *c)
     buf_clear(&c->ws->rx);
     if (c->ws->rx.cap > KEEP_RX)
         buf_free(&c->ws->rx);
+    identity_release(c->ws->who);
     hold_back(c);
 }
 
@@ -339,7 +341,7 @@ void ws_tick(conn *c, int64_t now)
     const config *cfg = daemon_config(c->r->d);
     if (s->protocol->tick)
         s->protocol->tick(c, now);
-    if (s->who.kind == PRINCIPAL_NONE && now - s->opened_us > cfg->auth_timeout * 1000) {
+    if (!s->who && now - s->opened_us > cfg->auth_timeout * 1000) {
         conn_end(c, 1008, "no credentials came in time");
         return;
     }

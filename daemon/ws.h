@@ -15,10 +15,10 @@
 
 typedef struct ws {
     const ws_protocol *protocol;
-    void *state;   /* the protocol's own, made by `upgrade` or `opened`, freed by `closed` */
-    principal who; /* PRINCIPAL_NONE until it has authenticated */
-    char id[24];   /* connection_id: "c" and the serial number */
-    buf rx;        /* the message that is arriving */
+    void *state;         /* the protocol's own, made by `upgrade` or `opened`, freed by `closed` */
+    const identity *who; /* held; NULL until it has authenticated */
+    char id[24];         /* connection_id: "c" and the serial number */
+    buf rx;              /* the message that is arriving */
     bool in_message, in_frame; /* the last piece was not its last */
     bool rx_binary, rx_deflated;
     utf8_stream rx_utf8;
@@ -37,8 +37,8 @@ typedef struct ws {
     int bad_messages; /* malformed ones since the last good one */
 } ws;
 
-/* Prepares c->ws while the upgrade is checked. */
-void ws_prepare(conn *c, const ws_protocol *protocol, const principal *who);
+/* Prepares c->ws while the upgrade is checked. Takes over the hold on `who`. */
+void ws_prepare(conn *c, const ws_protocol *protocol, const identity *who);
 void ws_opened(conn *c);
 /* A piece of a message; nonzero: close. */
 int ws_on_receive(conn *c, const char *p, size_t n);

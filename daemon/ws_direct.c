@@ -32,7 +32,7 @@ static void look(survey *s, reactor *r, void *part)
     const passage *p = s->arg;
     outcome *got = part;
     conn *c = conn_table_find(&r->sockets, p->number);
-    if (!c || c->state != CONN_WS || c->ws->who.kind == PRINCIPAL_NONE)
+    if (!c || c->state != CONN_WS || !c->ws->who)
         return;
     if (!c->ws->protocol->direct) {
         *got = NO_WAY_TO_SAY_IT;

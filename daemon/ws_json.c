@@ -49,8 +49,8 @@ void ws_json_welcome(conn *c)
     jw_key(&w, "version");
     jw_str(&w, RUSTYDB_VERSION);
     jw_key(&w, "authenticated");
-    jw_bool(&w, c->ws->who.kind != PRINCIPAL_NONE);
-    if (c->ws->who.kind != PRINCIPAL_NONE) { /* strangers learn nothing of the data */
+    jw_bool(&w, c->ws->who);
+    if (c->ws->who) { /* strangers learn nothing of the data */
         jw_key(&w, "log_id");
         jw_str(&w, c->r->d->log_id);
         jw_key(&w, "lsn");
@@ -189,7 +189,7 @@ static bool dispatch(message *m, json_t *root, error *e)
     if (!well_formed)
         return false;
     const message_type *t = find_type(m->type);
-    if (m->c->ws->who.kind == PRINCIPAL_NONE && !(t && t->before_auth)) {
+    if (!m->c->ws->who && !(t && t->before_auth)) {
         error_set(e, ERR_AUTH_REQUIRED, "this connection has not authenticated");
         return error_hint(e, "Send {\"type\":\"auth\",\"payload\":{\"token\":\"...\"}} first.");
     }

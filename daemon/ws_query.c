@@ -93,7 +93,7 @@ static void opened(conn *c)
     jw_key(&w, "version");
     jw_str(&w, RUSTYDB_VERSION);
     jw_key(&w, "authenticated");
-    jw_bool(&w, c->ws->who.kind != PRINCIPAL_NONE);
+    jw_bool(&w, c->ws->who);
     jw_key(&w, "limits");
     ws_limits_write(&w, daemon_config(c->r->d));
     say(&w, c);
@@ -238,7 +238,7 @@ static bool dispatch(conn *c, json_t *root, error *e)
 {
     if (json_object_get(root, "token"))
         return on_token(c, root, e);
-    if (c->ws->who.kind == PRINCIPAL_NONE) {
+    if (!c->ws->who) {
         error_set(e, ERR_AUTH_REQUIRED, "this connection has not authenticated");
         return error_hint(e, "Send {\"token\":\"...\"} first.");
     }

@@ -25,7 +25,7 @@ static bool ask(conn *c, replication_request *q, const char *id, error *e)
     q->sub = s->number;
     q->form = ws_form_of(c);
     q->connection = c->ws->id;
-    q->user = c->ws->who.name;
+    q->user = c->ws->who->name;
     if (replication_subscribe(c->r->d->replication, q))
         return true;
     hub_sub_free(s);

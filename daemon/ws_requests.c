@@ -26,6 +26,12 @@ bool ws_request_read(const conn *c, json_t *input, const json_field *fields, int
     return ok;
 }
 
+static identity *identify(conn *c, const char *token, error *e)
+{
+    const credential shown = {.kind = CREDENTIAL_TOKEN, .text = token, .n = strlen(token)};
+    return auth_identify(c->r->d->auth, &shown, e);
+}
+
 bool ws_request_auth(conn *c, const char *id, json_t *input, error *e)
 {
     const char *token;
@@ -36,15 +42,19 @@ bool ws_request_auth(conn *c, const char *id, json_t *input, error *e)
     };
     buf out = BUF_INIT;
     json_writer w;
-    principal who;
+    identity *who;
     if (!ws_request_read(c, input, fields, JSON_FIELDS(fields), e) ||
-        !auth_check(c->r->d->auth, token, strlen(token), &who, e) ||
-        (metadata && !ws_set_metadata(c, metadata, e)))
+        !(who = identify(c, token, e)))
         return false;
+    if (metadata && !ws_set_metadata(c, metadata, e)) {
+        identity_release(who);
+        return false;
+    }
+    identity_release(c->ws->who);
     c->ws->who = who;
     ws_request_protocol(c)->begin_result(&w, &out, id, RESULT_AUTHENTICATED);
     jw_key(&w, "user");
-    jw_str(&w, who.name);
+    jw_str(&w, who->name);
     ws_request_protocol(c)->end_result(&w, c, id);
     return true;
 }
@@ -72,7 +82,7 @@ bool ws_request_status(conn *c, const char *id, json_t *input, error *e)
         jw_key(&w, "connection_id");
         jw_str(&w, c->ws->id);
         jw_key(&w, "user");
-        jw_str(&w, c->ws->who.name);
+        jw_str(&w, c->ws->who->name);
     }
     p->end_result(&w, c, id);
     return true;

@@ -21,12 +21,6 @@ static bool is_running(const run *r)
     return atomic_load(&r->started_us) != 0;
 }
 
-static const principal *asker_of(const run *r)
-{
-    const conn *c = r->c;
-    return c->ws ? &c->ws->who : c->req ? &c->req->who : NULL;
-}
-
 static void put_sql_or_null(json_writer *w, const job *j)
 {
     if (j->n_stmts)
@@ -45,7 +39,6 @@ static void describe_run(const run *r, json_writer *w)
 {
     const server *d = r->home->d;
     const conn *c = r->c;
-    const principal *who = asker_of(r);
     const char *kind = query_kind(&r->job);
     char connection[24];
     snprintf(connection, sizeof connection, "c%llu", (unsigned long long)c->serial);
@@ -54,7 +47,7 @@ static void describe_run(const run *r, json_writer *w)
     jw_key_str(w, "kind", kind ? kind : "inspect");
     jw_key_str(w, "state", is_running(r) ? "running" : "waiting");
     put_sql_or_null(w, &r->job);
-    jw_key_str(w, "user", who && who->kind != PRINCIPAL_NONE ? who->name : NULL);
+    jw_key_str(w, "user", r->who ? r->who->name : NULL);
     jw_key_str(w, "connection_id", connection);
     jw_key_str(w, "protocol", c->ws ? ws_protocol_called(c->ws->protocol) : "http");
     jw_key_str(w, "transaction_id", transaction_of(&r->job));
@@ -78,10 +71,9 @@ typedef struct run_filter {
 
 static bool matches(const run *r, const run_filter *f, int64_t now)
 {
-    const principal *who = asker_of(r);
     return (!f->has_state || is_running(r) == f->running) &&
            now - r->job.submitted_us >= f->min_us &&
-           (!f->user[0] || (who && strcmp(who->name, f->user) == 0));
+           (!f->user[0] || (r->who && strcmp(r->who->name, f->user) == 0));
 }
 
 /* Calls `each` for every run of a reactor's connections. */

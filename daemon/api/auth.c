@@ -4,10 +4,10 @@
 #include <string.h>
 
 /* Members of an object that is open. */
-static void put_identity(json_writer *w, const principal *who)
+static void put_identity(json_writer *w, const identity *who)
 {
     jw_key_str(w, "user_id", who->name);
-    jw_key_str(w, "kind", "root"); /* the one kind there is */
+    jw_key_str(w, "kind", identity_kind_name(who->kind));
 }
 
 void api_get_identity(request *q)
@@ -15,28 +15,32 @@ void api_get_identity(request *q)
     buf out;
     json_writer w;
     http_begin_json(&w, &out);
-    put_identity(&w, &q->who);
+    put_identity(&w, q->who);
     http_end_json(q, 200, &w);
 }
 
 void api_check_token(request *q)
 {
     const json_t *token = json_object_get(q->doc, "token");
-    principal who;
+    const credential shown = {
+        .kind = CREDENTIAL_TOKEN,
+        .text = json_string_value(token),
+        .n = json_string_length(token),
+    };
     error e;
     buf out;
     json_writer w;
-    bool valid =
-        auth_check(q->c->r->d->auth, json_string_value(token), json_string_length(token), &who, &e);
+    identity *who = auth_identify(q->c->r->d->auth, &shown, &e);
     http_begin_json(&w, &out);
-    jw_key_bool(&w, "valid", valid);
+    jw_key_bool(&w, "valid", who != NULL);
     jw_key(&w, "identity");
-    if (valid) {
+    if (who) {
         jw_begin_object(&w);
-        put_identity(&w, &who);
+        put_identity(&w, who);
         jw_end_object(&w);
     } else {
         jw_null(&w);
     }
+    identity_release(who);
     http_end_json(q, 200, &w);
 }

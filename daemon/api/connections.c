@@ -27,8 +27,7 @@ static bool matches(const conn *c, const conn_filter *f)
     conn_phase phase;
     if (c->serial <= f->after || !conn_phase_of(c, &phase) || (f->has_phase && phase != f->phase))
         return false;
-    return !f->user_id[0] ||
-           (c->ws->who.kind != PRINCIPAL_NONE && strcmp(c->ws->who.name, f->user_id) == 0);
+    return !f->user_id[0] || (c->ws->who && strcmp(c->ws->who->name, f->user_id) == 0);
 }
 
 static void collect(reactor *r, const void *filter, buf *numbers)

@@ -252,7 +252,7 @@ static stored_query *define(const request *q, const json_t *verdict, const store
         .readonly = json_is_true(json_object_get(verdict, "readonly")),
         .created_at = was ? text_in(was->doc, "created_at") : now,
         .updated_at = now,
-        .updated_by = q->who.name,
+        .updated_by = q->who->name,
     };
     if (!check_kind(text_in(verdict, "kind"), e))
         return NULL;

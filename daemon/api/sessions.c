@@ -13,12 +13,6 @@
 /* ---- one of them -------------------------------------------------------------------------------
  */
 
-static const principal *who_of(const conn *c)
-{
-    const principal *who = c->ws ? &c->ws->who : c->req ? &c->req->who : NULL;
-    return who && who->kind != PRINCIPAL_NONE ? who : NULL;
-}
-
 static const char *state_of(const conn *c)
 {
     conn_phase phase;
@@ -78,7 +72,7 @@ static void put_figures(json_writer *w, const conn *c)
 static void describe_session(const conn *c, json_writer *w)
 {
     const server *d = c->r->d;
-    const principal *who = who_of(c);
+    const identity *who = conn_who(c);
     char id[24];
     snprintf(id, sizeof id, "c%llu", (unsigned long long)c->serial);
     jw_begin_object(w);
@@ -108,7 +102,7 @@ typedef struct session_filter {
 
 static bool matches(const conn *c, const session_filter *f)
 {
-    const principal *who = who_of(c);
+    const identity *who = conn_who(c);
     return c->state != CONN_DEAD && (!f->has_kind || (c->ws != NULL) == f->websocket) &&
            (!f->user[0] || (who && strcmp(who->name, f->user) == 0));
 }

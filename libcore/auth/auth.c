@@ -25,6 +25,8 @@ static const char hash_key[] = "auth.root.sha256";
 
 struct auth {
     unsigned char root[HASH_BYTES]; /* hash of the root token; set once, then only read */
+    identity *root_identity;
+    atomic_ullong generation;
 };
 
 static bool digest(const char *p, size_t n, unsigned char out[HASH_BYTES])
@@ -165,8 +167,11 @@ auth *auth_open(engine *g, const char *dir, error *e)
     if (!e)
         e = &unwanted;
     auth *a = mem_zalloc(sizeof *a);
-    if (!a) {
+    if (a)
+        a->root_identity = identity_new(IDENTITY_ROOT, "root", rights_everything(), NULL);
+    if (!a || !a->root_identity) {
         error_set(e, ERR_INTERNAL_ERROR, "out of memory");
+        auth_close(a);
         return NULL;
     }
     if (load(a, g, dir, e))
@@ -177,18 +182,37 @@ auth *auth_open(engine *g, const char *dir, error *e)
 
 void auth_close(auth *a)
 {
+    if (!a)
+        return;
+    identity_release(a->root_identity);
     mem_free(a);
 }
 
-bool auth_check(const auth *a, const char *token, size_t n, principal *who, error *e)
+static bool is_root_token(const auth *a, const char *token, size_t n)
 {
     unsigned char hash[HASH_BYTES];
-    *who = (principal){.kind = PRINCIPAL_NONE};
-    if (n > TOKEN_MAX || !digest(token, n, hash) || CRYPTO_memcmp(hash, a->root, HASH_BYTES) != 0) {
-        error_set(e, ERR_AUTH_FAILED, "the token is not known here");
-        return error_hint(e, "root's token is in the file root.token of the data folder");
-    }
-    who->kind = PRINCIPAL_ROOT;
-    strcpy(who->name, "root");
-    return true;
+    return n <= TOKEN_MAX && digest(token, n, hash) &&
+           CRYPTO_memcmp(hash, a->root, HASH_BYTES) == 0;
+}
+
+identity *auth_identify(auth *a, const credential *c, error *e)
+{
+    if (c->kind == CREDENTIAL_TOKEN && is_root_token(a, c->text, c->n))
+        return identity_hold(a->root_identity);
+    error_set(e, ERR_AUTH_FAILED, "the token is not known here");
+    error_hint(e, "root's token is in the file root.token of the data folder");
+    return NULL;
+}
+
+uint64_t auth_generation(const auth *a)
+{
+    return atomic_load_explicit(&a->generation, memory_order_acquire);
+}
+
+identity *auth_renew(auth *a, const identity *who, error *e)
+{
+    if (who->kind == IDENTITY_ROOT)
+        return identity_hold(a->root_identity);
+    error_set(e, ERR_AUTH_EXPIRED, "%s is not known here any more", who->name);
+    return NULL;
 }

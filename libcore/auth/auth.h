@@ -1,30 +1,50 @@
-/* Who is asking. Today there is one identity, root, known by the token in DIR/root.token; users,
- * keys and roles will be further kinds of principal behind the same function. */
+/* Who is asking: credentials become an identity (identity.h), or are refused.
+ *
+ * Authenticators stand in a chain; each says yes, no, or not mine. The one that there always is
+ * knows root by the token in DIR/root.token. */
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "auth/identity.h"
 #include "base/error.h"
 #include "engine/engine.h"
 
-typedef enum principal_kind { PRINCIPAL_NONE, PRINCIPAL_ROOT } principal_kind;
-
-typedef struct principal {
-    principal_kind kind;
-    char name[64]; /* for logs and answers: "root" */
-} principal;
-
 typedef struct auth auth;
+
+typedef enum credential_kind {
+    CREDENTIAL_TOKEN,       /* `text` is a bearer token or an API key */
+    CREDENTIAL_CERTIFICATE, /* `text` is the subject of a certificate that TLS has verified */
+    CREDENTIAL_PEER,        /* `uid` is the user at the other end of a Unix socket */
+} credential_kind;
+
+/* What somebody shows; borrowed for the call. */
+typedef struct credential {
+    credential_kind kind;
+    const char *text; /* n bytes, and a NUL behind them */
+    size_t n;
+    int64_t uid;
+    const char *address; /* the client's, as text; NULL: not known */
+} credential;
 
 /* Loads the stored hash; makes DIR/root.token (mode 0600, 256 random bits) where the database has
  * none yet, or the file is gone (then the old token stops working, and the log says so). */
 auth *auth_open(engine *g, const char *dir, error *e);
+/* Identities that are still held live on. */
 void auth_close(auth *a);
 
-/* Checks a bearer token in constant time. Any thread, never blocks. AUTH_FAILED when it is not
- * known. */
-bool auth_check(const auth *a, const char *token, size_t n, principal *who, error *e);
+/* Whose credential it is, compared in constant time; the caller holds it. Any thread, never blocks.
+ * NULL with AUTH_FAILED when it is not known, AUTH_EXPIRED when it was good once. */
+identity *auth_identify(auth *a, const credential *c, error *e);
+
+/* A number that grows with every change of what is known here. Any thread. */
+uint64_t auth_generation(const auth *a);
+/* The same somebody as he is known now, for one whose generation is an older one, or who may have
+ * expired: the caller holds it. NULL with AUTH_EXPIRED or AUTH_FAILED: he has lost his rights.
+ * Any thread, never blocks. */
+identity *auth_renew(auth *a, const identity *who, error *e);
 
 #endif

@@ -24,6 +24,7 @@
 #include "base/error.h"
 #include "base/list.h"
 #include "base/task.h"
+#include "engine/access.h"
 #include "engine/value.h"
 
 typedef struct engine engine;
@@ -202,8 +203,10 @@ struct job {
     int64_t timeout_us;         /* from submit to the last row, 0: the engine's default */
     int64_t max_rows;           /* 0: no limit */
     job_origin origin;          /* JOB_QUERY */
-    bool readonly;              /* refuse statements that write (READ_ONLY) */
-    int64_t log_pages;          /* JOB_CHECKPOINT: the answer, pages that were in the WAL */
+    const viewer *as;  /* whose eyes it sees with, which outlive it; NULL: the daemon itself,
+                          which may everything */
+    bool readonly;     /* refuse statements that write (READ_ONLY) */
+    int64_t log_pages; /* JOB_CHECKPOINT: the answer, pages that were in the WAL */
 
     /* the engine's, zeroed by the maker */
     task task;                         /* on the reader pool */

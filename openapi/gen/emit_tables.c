@@ -266,6 +266,9 @@ static void put_flags(tables *t, const json_t *operation, bool free_form)
         fputs(" | ROUTE_STARTING", t->out);
     if (free_form)
         fputs(" | ROUTE_FREE_QUERY", t->out);
+    const char *right = text_of(operation, "x-rustydb-right");
+    if (*right)
+        fprintf(t->out, ", .right = 1u << SCOPE_BIT_%s", right);
     fputs("},\n", t->out);
 }
 

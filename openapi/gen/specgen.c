@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,6 +113,35 @@ static void complete_all(json_t *root)
     }
     json_decref(seen);
     json_object_del(root, "x-rustydb-responses");
+}
+
+/* A right that an operation takes is served as OpenAPI has it: in the security requirements, as a
+ * role that the credentials must have. */
+static void tell_right(const json_t *root, json_t *operation)
+{
+    const json_t *right = json_object_get(operation, "x-rustydb-right"), *scheme;
+    json_t *all;
+    size_t i;
+    if (!right)
+        return;
+    all = json_deep_copy(json_object_get(root, "security"));
+    json_array_foreach(all, i, scheme)
+    {
+        const char *name;
+        json_t *roles;
+        json_object_foreach((json_t *)(uintptr_t)scheme, name, roles)
+            json_array_append_new(roles, json_deep_copy(right));
+    }
+    json_object_set_new(operation, "security", all);
+    json_object_del(operation, "x-rustydb-right");
+}
+
+static void tell_rights(const json_t *root)
+{
+    const char *path, *method;
+    json_t *item, *operation;
+    json_object_foreach(json_object_get(root, "paths"), path, item)
+        json_object_foreach(item, method, operation) tell_right(root, operation);
 }
 
 /* What is for the daemon alone is not served. */
@@ -238,6 +268,7 @@ int main(int argc, char **argv)
     emit_tables(root, tables, handlers);
     done(tables);
     done(handlers);
+    tell_rights(root);
     strip(root);
     put_last(root, "paths");
     if (json_dump_file(root, in_folder(argv[1], "openapi.json"), JSON_COMPACT) != 0)

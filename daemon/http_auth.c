@@ -1,0 +1,79 @@
+#include "daemon/http_auth.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "auth/auth.h"
+#include "daemon/route.h"
+
+static bool identify(request *q, const char *token, size_t n, error *e)
+{
+    const credential c = {.kind = CREDENTIAL_TOKEN, .text = token, .n = n};
+    identity *who = auth_identify(q->c->r->d->auth, &c, e);
+    if (!who)
+        return false;
+    identity_release(q->who);
+    q->who = who;
+    return true;
+}
+
+/* The token in a header that fits into `text`; NULL: none (or e says what is wrong with it). */
+static const char *find_token(struct lws *wsi, char *text, int room, error *e)
+{
+    static const char key_name[] = "x-api-key:";
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION)) {
+        if (lws_hdr_copy(wsi, text, room, WSI_TOKEN_HTTP_AUTHORIZATION) > 0 &&
+            strncasecmp(text, "Bearer ", 7) == 0)
+            return text + 7;
+        error_set(e, ERR_AUTH_FAILED, "the Authorization header is not a bearer token");
+        return NULL;
+    }
+    if (lws_hdr_custom_length(wsi, key_name, sizeof key_name - 1) > 0) {
+        if (lws_hdr_custom_copy(wsi, text, room, key_name, sizeof key_name - 1) > 0)
+            return text;
+        error_set(e, ERR_AUTH_FAILED, "the X-API-Key header is too long");
+        return NULL;
+    }
+    error_set(e, ERR_AUTH_REQUIRED, "this needs credentials");
+    error_hint(e, "Send the header Authorization: Bearer TOKEN; the token is in "
+                  "root.token in the data folder.");
+    return NULL;
+}
+
+bool http_authenticate(request *q, error *e)
+{
+    char text[4096];
+    const char *token = find_token(q->c->wsi, text, sizeof text, e);
+    bool ok = token && identify(q, token, strlen(token), e);
+    explicit_bzero(text, token ? (size_t)(token - text) + strlen(token) : 0);
+    return ok;
+}
+
+bool http_authenticate_page(request *q, error *e)
+{
+    struct lws *wsi = q->c->wsi;
+    char text[600], pair[600];
+    if (lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_AUTHORIZATION) <= 0 ||
+        strncasecmp(text, "Basic ", 6) != 0)
+        return http_authenticate(q, e);
+    int n = lws_b64_decode_string_len(text + 6, (int)strlen(text + 6), pair, sizeof pair);
+    const char *colon = n > 0 ? memchr(pair, ':', (size_t)n) : NULL;
+    bool ok = colon ? identify(q, colon + 1, (size_t)(pair + n - colon - 1), e)
+                    : error_set(e, ERR_AUTH_FAILED, "the Authorization header is malformed");
+    explicit_bzero(text, sizeof text);
+    explicit_bzero(pair, sizeof pair);
+    return ok;
+}
+
+bool http_authorize(const request *q, error *e)
+{
+    unsigned right = q->route->right;
+    if (!right || identity_may(q->who, right))
+        return true;
+    error_set(e, ERR_PERMISSION_DENIED, "%s may not do this", q->who ? q->who->name : "a stranger");
+    for (unsigned bit = 0; bit < SCOPE_COUNT; bit++) {
+        if (right == 1u << bit)
+            error_hint(e, "It takes a role with the scope \"%s\".", scope_name((auth_scope)bit));
+    }
+    return false;
+}

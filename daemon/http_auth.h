@@ -1,0 +1,16 @@
+/* Who a request comes from: its credentials, and whether they are enough for its operation.
+ * Reactor thread only. */
+#ifndef DAEMON_HTTP_AUTH_H
+#define DAEMON_HTTP_AUTH_H
+
+#include <stdbool.h>
+
+#include "daemon/http.h"
+
+/* Sets q->who from a bearer token or an API key. AUTH_REQUIRED when there is neither, AUTH_FAILED,
+ * AUTH_EXPIRED. */
+bool http_authenticate(request *q, error *e);
+/* PERMISSION_DENIED unless q->who may use the operation of q->route. */
+bool http_authorize(const request *q, error *e);
+
+#endif

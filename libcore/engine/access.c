@@ -1,0 +1,224 @@
+#include "engine/access.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/mem.h"
+
+struct access_set {
+    atomic_uint refs;
+    uint64_t id;
+    arena mem;
+    map tables;        /* a name in small letters -> access_table, of all names that roles give */
+    access_table rest; /* for every other table */
+};
+
+enum { NAME_MAX_LEN = 1024 };
+
+static atomic_ullong last_id;
+
+/* ---- making -----------------------------------------------------------------------------------
+ */
+
+static char *copy(arena *mem, const char *text, bool *ok)
+{
+    char *to = text ? arena_strndup(mem, text, strlen(text)) : NULL;
+    if (text && !to)
+        *ok = false;
+    return to;
+}
+
+static bool copy_grant(arena *mem, access_grant *to, const access_grant *g)
+{
+    bool ok = true;
+    *to = *g;
+    to->table = copy(mem, g->table, &ok);
+    to->where = copy(mem, g->where, &ok);
+    to->check = copy(mem, g->check, &ok);
+    const char **columns = arena_alloc(mem, (size_t)(g->n_columns + 1) * sizeof *columns);
+    access_mask *masks = arena_alloc(mem, (size_t)(g->n_masks + 1) * sizeof *masks);
+    if (!columns || !masks)
+        return false;
+    for (int i = 0; i < g->n_columns; i++)
+        columns[i] = copy(mem, g->columns[i], &ok);
+    for (int i = 0; i < g->n_masks; i++) {
+        masks[i].column = copy(mem, g->masks[i].column, &ok);
+        masks[i].sql = copy(mem, g->masks[i].sql, &ok);
+    }
+    to->columns = columns;
+    to->masks = masks;
+    return ok;
+}
+
+/* Roles with grants of this access's own. */
+static access_role *copy_roles(arena *mem, const access_role *roles, int n)
+{
+    access_role *to = arena_alloc(mem, (size_t)(n + 1) * sizeof *to);
+    for (int i = 0; to && i < n; i++) {
+        access_grant *grants = arena_alloc(mem, (size_t)(roles[i].n_grants + 1) * sizeof *grants);
+        if (!grants)
+            return NULL;
+        for (int k = 0; k < roles[i].n_grants; k++) {
+            if (!copy_grant(mem, &grants[k], &roles[i].grants[k]))
+                return NULL;
+        }
+        to[i] = (access_role){roles[i].n_grants, grants};
+    }
+    return to;
+}
+
+static bool names(const access_grant *g, const char *table)
+{
+    return strcasecmp(g->table, table) == 0;
+}
+
+/* The grants of a role that count for a table; to NULL: their number alone. */
+static int take_grants(const access_role *r, const char *table, const access_grant **to)
+{
+    int n = 0;
+    for (int i = 0; i < r->n_grants; i++) {
+        if (names(&r->grants[i], table)) {
+            if (to)
+                to[n] = &r->grants[i];
+            n++;
+        }
+    }
+    return n || strcmp(table, "*") == 0 ? n : take_grants(r, "*", to);
+}
+
+static bool fill(arena *mem, access_table *t, const access_role *roles, int n, const char *table)
+{
+    int total = 0;
+    for (int i = 0; i < n; i++)
+        total += take_grants(&roles[i], table, NULL);
+    const access_grant **all = arena_alloc(mem, (size_t)(total + 1) * sizeof(void *));
+    if (!all)
+        return false;
+    *t = (access_table){.grants = all};
+    for (int i = 0; i < n; i++)
+        t->n_grants += take_grants(&roles[i], table, all + t->n_grants);
+    for (int i = 0; i < t->n_grants; i++)
+        t->ops |= all[i]->ops;
+    return true;
+}
+
+/* In small letters (ASCII); its length, or -1 where it is longer than any name can be. */
+static int fold(const char *name, char out[NAME_MAX_LEN])
+{
+    size_t n = strlen(name);
+    if (n >= NAME_MAX_LEN)
+        return -1;
+    for (size_t i = 0; i <= n; i++)
+        out[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 32) : name[i];
+    return (int)n;
+}
+
+static bool add_table(access_set *a, const access_role *roles, int n, const char *table)
+{
+    char key[NAME_MAX_LEN];
+    int len = fold(table, key);
+    if (strcmp(table, "*") == 0 || len < 0 || map_get(&a->tables, key, (size_t)len))
+        return true;
+    access_table *t = arena_alloc(&a->mem, sizeof *t);
+    return t && fill(&a->mem, t, roles, n, table) && map_put(&a->tables, key, (size_t)len, t, NULL);
+}
+
+static bool build(access_set *a, const access_role *from, int n)
+{
+    const access_role *roles = copy_roles(&a->mem, from, n);
+    if (!roles || !fill(&a->mem, &a->rest, roles, n, "*"))
+        return false;
+    for (int i = 0; i < n; i++) {
+        for (int k = 0; k < roles[i].n_grants; k++) {
+            if (!add_table(a, roles, n, roles[i].grants[k].table))
+                return false;
+        }
+    }
+    return true;
+}
+
+access_set *access_new(const access_role *roles, int n_roles)
+{
+    access_set *a = mem_zalloc(sizeof *a);
+    if (!a)
+        return NULL;
+    atomic_init(&a->refs, 1);
+    a->id = atomic_fetch_add(&last_id, 1) + 1;
+    if (build(a, roles, n_roles))
+        return a;
+    access_release(a);
+    return NULL;
+}
+
+access_set *access_hold(const access_set *a)
+{
+    access_set *own = (access_set *)(uintptr_t)a;
+    if (own)
+        atomic_fetch_add_explicit(&own->refs, 1, memory_order_relaxed);
+    return own;
+}
+
+void access_release(const access_set *a)
+{
+    access_set *own = (access_set *)(uintptr_t)a;
+    if (!own || atomic_fetch_sub_explicit(&own->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    map_free(&own->tables);
+    arena_free(&own->mem);
+    mem_free(own);
+}
+
+uint64_t access_id(const access_set *a)
+{
+    return a ? a->id : 0;
+}
+
+/* ---- asking -----------------------------------------------------------------------------------
+ */
+
+const access_table *access_find(const access_set *a, const char *table)
+{
+    char key[NAME_MAX_LEN];
+    int len = fold(table, key);
+    const access_table *t = len < 0 ? NULL : map_get(&a->tables, key, (size_t)len);
+    return t ? t : &a->rest;
+}
+
+static bool has_column(const access_grant *g, const char *column)
+{
+    if (!g->n_columns || !*column)
+        return true;
+    for (int i = 0; i < g->n_columns; i++) {
+        if (strcasecmp(g->columns[i], column) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool access_column(const access_table *t, access_op op, const char *column)
+{
+    for (int i = 0; i < t->n_grants; i++) {
+        if (t->grants[i]->ops & op && has_column(t->grants[i], column))
+            return true;
+    }
+    return false;
+}
+
+bool access_is_plain(const access_table *t, access_op op)
+{
+    for (int i = 0; i < t->n_grants; i++) {
+        const access_grant *g = t->grants[i];
+        bool every_row = !g->where && (!g->check || !(op & (ACCESS_INSERT | ACCESS_UPDATE)));
+        bool as_is = op != ACCESS_SELECT || !g->n_masks;
+        if (g->ops & op && every_row && as_is && !g->n_columns)
+            return true;
+    }
+    return false;
+}
+
+/* Never counted down to nothing: it starts with a reference of its own. */
+static access_set nothing = {.refs = 1, .id = UINT64_MAX};
+const viewer viewer_nobody = {.access = &nothing, .user = ""};
