@@ -190,7 +190,6 @@ static void take_message(conn *c)
     buf_clear(&c->ws->rx);
     if (c->ws->rx.cap > KEEP_RX)
         buf_free(&c->ws->rx);
-    identity_release(c->ws->who);
     hold_back(c);
 }
 
