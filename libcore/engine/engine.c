@@ -179,3 +179,9 @@ bool engine_stored_read(engine *g, bool (*each)(void *arg, const stored_text *t,
 {
     return g->ops->stored_read(g, each, arg, e);
 }
+
+bool engine_auth_read(engine *g, bool (*each)(void *arg, const auth_text *t, error *e), void *arg,
+                      error *e)
+{
+    return g->ops->auth_read(g, each, arg, e);
+}

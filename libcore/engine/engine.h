@@ -109,6 +109,7 @@ typedef enum job_kind {
     JOB_SLOTS,      /* keeps and drops slots: see slot_change */
     JOB_STORE,      /* keeps or drops a text: see stored_change */
     JOB_STORED,     /* the versions of a stored text as JSON into `text` */
+    JOB_AUTH,       /* keeps and drops texts about identities: see auth_change */
 } job_kind;
 
 enum { ENGINE_ID_MAX = 64 }; /* bytes of a client-chosen job id and of a transaction id */
@@ -164,6 +165,25 @@ typedef struct stored_change {
     stored_text text; /* which must be new. drop: the name alone counts */
 } stored_change;
 
+/* A text that the database keeps under a kind and a name for those who look after identities. The
+ * engine knows nothing of its use, except that it is JSON; its owner reads all of them once and
+ * keeps them in memory. Writing makes no log records. */
+typedef struct auth_text {
+    const char *kind, *name;
+    const char *json;
+    size_t len;
+} auth_text;
+typedef enum auth_expect {
+    AUTH_ANYTHING,
+    AUTH_NOTHING, /* CONFLICT when there is one of this kind and name */
+    AUTH_PRESENT, /* NOT_FOUND when there is none */
+} auth_expect;
+typedef struct auth_change {
+    bool drop; /* removes it; otherwise it is made or replaced */
+    auth_expect expect;
+    auth_text text; /* drop: kind and name alone count */
+} auth_change;
+
 /* What a reading statement depends on, for those who want to know when to run it again. */
 enum { ENGINE_KEY_MAX = 16 };
 typedef struct job_origin {
@@ -198,6 +218,8 @@ struct job {
     int n_slots;                /* JOB_SLOTS */
     const slot_change *slots;   /* JOB_SLOTS: all of them or none */
     const stored_change *store; /* JOB_STORE */
+    int n_auth;                 /* JOB_AUTH */
+    const auth_change *auth;    /* JOB_AUTH: all of them or none */
     char id[ENGINE_ID_MAX + 1]; /* cancel by this; empty: the engine chooses */
     char tx[ENGINE_ID_MAX + 1]; /* JOB_TX_*: which transaction */
     int64_t timeout_us;         /* from submit to the last row, 0: the engine's default */
@@ -486,5 +508,8 @@ bool engine_slots_read(engine *g, bool (*each)(void *arg, const log_slot *s), vo
 /* The same for stored texts, each in its newest version; false from `each` has set e. */
 bool engine_stored_read(engine *g, bool (*each)(void *arg, const stored_text *t, error *e),
                         void *arg, error *e);
+/* The same for texts about identities, in the order of kinds and names. */
+bool engine_auth_read(engine *g, bool (*each)(void *arg, const auth_text *t, error *e), void *arg,
+                      error *e);
 
 #endif

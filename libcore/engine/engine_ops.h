@@ -44,6 +44,8 @@ typedef struct engine_ops {
     bool (*slots_read)(engine *g, bool (*each)(void *arg, const log_slot *s), void *arg, error *e);
     bool (*stored_read)(engine *g, bool (*each)(void *arg, const stored_text *t, error *e),
                         void *arg, error *e);
+    bool (*auth_read)(engine *g, bool (*each)(void *arg, const auth_text *t, error *e), void *arg,
+                      error *e);
 } engine_ops;
 
 /* First member of every engine's own structure; its open sets ops. */

@@ -378,4 +378,5 @@ const engine_ops sqlite_engine_ops = {
     .meta_get = store_meta_get,
     .slots_read = store_slots_read,
     .stored_read = store_stored_read,
+    .auth_read = store_auth_read,
 };

@@ -277,6 +277,12 @@ bool stored_tell(dbconn *c, job *j, error *e); /* JOB_STORED, on a reader's conn
 bool store_stored_read(engine *g, bool (*each)(void *arg, const stored_text *t, error *e),
                        void *arg, error *e);
 
+/* authtext.c */
+bool auth_create(dbconn *c, error *e); /* the table, where it is not there */
+bool auth_write(dbconn *c, const job *j, error *e);
+bool store_auth_read(engine *g, bool (*each)(void *arg, const auth_text *t, error *e), void *arg,
+                     error *e);
+
 /* check.c: looks at an existing file through a connection that cannot write, for as long as is
  * affordable (big files are checked in part). A damaged file is thus refused before anything
  * touches it. */

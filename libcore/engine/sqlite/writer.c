@@ -50,6 +50,10 @@ static bool run_one(store *g, job *j, int *index, error *e)
         if (!exec_own(g, j, stored_write, &sum, e))
             return false;
         break;
+    case JOB_AUTH:
+        if (!exec_own(g, j, auth_write, &sum, e))
+            return false;
+        break;
     default:
         if (!exec_statement(g, j, 0, EXEC_AUTO, &sum, e))
             return false;
@@ -347,7 +351,7 @@ bool writer_open(store *g, error *e)
     w->c.forget = &g->forget;
     txn_checkpoint_by_itself(g);
     return changelog_create(&w->c, e) && slots_create(&w->c, e) && stored_create(&w->c, e) &&
-           changelog_open(&w->log, &w->c, e) && prepare_own(w, e) &&
+           auth_create(&w->c, e) && changelog_open(&w->log, &w->c, e) && prepare_own(w, e) &&
            capture_open(&w->cap, &w->c, g->cfg.dir, e);
 }
 
