@@ -1,6 +1,7 @@
 #include "engine/access.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -70,26 +71,64 @@ static access_role *copy_roles(arena *mem, const access_role *roles, int n)
     return to;
 }
 
-static bool names(const access_grant *g, const char *table)
+/* The grants of a role, those for one table beside each other, else as the role has them. */
+typedef struct sorted_role {
+    int n;
+    const access_grant **grants;
+} sorted_role;
+
+static int compare_grants(const void *left, const void *right)
 {
-    return strcasecmp(g->table, table) == 0;
+    const access_grant *a = *(const access_grant *const *)left;
+    const access_grant *b = *(const access_grant *const *)right;
+    int order = strcasecmp(a->table, b->table);
+    return order ? order : (a > b) - (a < b); /* they stand in one array */
+}
+
+static const sorted_role *sort_roles(arena *mem, const access_role *roles, int n)
+{
+    sorted_role *to = arena_alloc(mem, (size_t)(n + 1) * sizeof *to);
+    for (int i = 0; to && i < n; i++) {
+        to[i].n = roles[i].n_grants;
+        to[i].grants = arena_alloc(mem, (size_t)(to[i].n + 1) * sizeof(void *));
+        if (!to[i].grants)
+            return NULL;
+        for (int k = 0; k < to[i].n; k++)
+            to[i].grants[k] = &roles[i].grants[k];
+        qsort(to[i].grants, (size_t)to[i].n, sizeof(void *), compare_grants);
+    }
+    return to;
+}
+
+/* The place of the first grant for a table, or of one that stands behind where it would be. */
+static int first_grant(const sorted_role *r, const char *table)
+{
+    int low = 0, high = r->n;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (strcasecmp(r->grants[middle]->table, table) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 /* The grants of a role that count for a table; to NULL: their number alone. */
-static int take_grants(const access_role *r, const char *table, const access_grant **to)
+static int take_grants(const sorted_role *r, const char *table, const access_grant **to)
 {
     int n = 0;
-    for (int i = 0; i < r->n_grants; i++) {
-        if (names(&r->grants[i], table)) {
-            if (to)
-                to[n] = &r->grants[i];
-            n++;
-        }
+    for (int i = first_grant(r, table); i < r->n; i++) {
+        if (strcasecmp(r->grants[i]->table, table) != 0)
+            break;
+        if (to)
+            to[n] = r->grants[i];
+        n++;
     }
     return n || strcmp(table, "*") == 0 ? n : take_grants(r, "*", to);
 }
 
-static bool fill(arena *mem, access_table *t, const access_role *roles, int n, const char *table)
+static bool fill(arena *mem, access_table *t, const sorted_role *roles, int n, const char *table)
 {
     int total = 0;
     for (int i = 0; i < n; i++)
@@ -116,7 +155,7 @@ static int fold(const char *name, char out[NAME_MAX_LEN])
     return (int)n;
 }
 
-static bool add_table(access_set *a, const access_role *roles, int n, const char *table)
+static bool add_table(access_set *a, const sorted_role *roles, int n, const char *table)
 {
     char key[NAME_MAX_LEN];
     int len = fold(table, key);
@@ -128,12 +167,13 @@ static bool add_table(access_set *a, const access_role *roles, int n, const char
 
 static bool build(access_set *a, const access_role *from, int n)
 {
-    const access_role *roles = copy_roles(&a->mem, from, n);
+    const access_role *own = copy_roles(&a->mem, from, n);
+    const sorted_role *roles = own ? sort_roles(&a->mem, own, n) : NULL;
     if (!roles || !fill(&a->mem, &a->rest, roles, n, "*"))
         return false;
     for (int i = 0; i < n; i++) {
-        for (int k = 0; k < roles[i].n_grants; k++) {
-            if (!add_table(a, roles, n, roles[i].grants[k].table))
+        for (int k = 0; k < roles[i].n; k++) {
+            if (!add_table(a, roles, n, roles[i].grants[k]->table))
                 return false;
         }
     }
@@ -187,7 +227,7 @@ const access_table *access_find(const access_set *a, const char *table)
     return t ? t : &a->rest;
 }
 
-static bool has_column(const access_grant *g, const char *column)
+bool access_grant_has(const access_grant *g, const char *column)
 {
     if (!g->n_columns || !*column)
         return true;
@@ -201,7 +241,7 @@ static bool has_column(const access_grant *g, const char *column)
 bool access_column(const access_table *t, access_op op, const char *column)
 {
     for (int i = 0; i < t->n_grants; i++) {
-        if (t->grants[i]->ops & op && has_column(t->grants[i], column))
+        if (t->grants[i]->ops & op && access_grant_has(t->grants[i], column))
             return true;
     }
     return false;

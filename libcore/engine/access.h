@@ -74,6 +74,8 @@ uint64_t access_id(const access_set *a);
 const access_table *access_find(const access_set *a, const char *table);
 /* Whether some grant has the operation for this column. "" asks for any column (count(*)). */
 bool access_column(const access_table *t, access_op op, const char *column);
+/* Whether a grant is about this column, whatever its operations. "": about any. */
+bool access_grant_has(const access_grant *g, const char *column);
 /* Whether one grant has the operation for every row and column, and for reading without masks: then
  * nothing needs to be looked at. */
 bool access_is_plain(const access_table *t, access_op op);

@@ -225,8 +225,16 @@ struct job {
     int64_t timeout_us;         /* from submit to the last row, 0: the engine's default */
     int64_t max_rows;           /* 0: no limit */
     job_origin origin;          /* JOB_QUERY */
-    const viewer *as;  /* whose eyes it sees with, which outlive it; NULL: the daemon itself,
-                          which may everything */
+    const viewer *as; /* whose eyes it sees with, which outlive it; NULL: the daemon itself,
+                         which may everything */
+    /* The statements were made by the daemon for this one table, whose rows, columns and masks they
+     * already hold `as` to by what policy.h gave: the table itself is open to them then, for the
+     * operations that `as` has some grant for. Everything else that they touch, triggers and
+     * foreign keys too, is judged as always, but that subqueries of the statement's own text may
+     * read any table, since only policies have such. The table must be written as main."name".
+     * Never set it for a text of which any part but a literal or a quoted name is a client's. NULL:
+     * the statements are a client's. */
+    const char *structured;
     bool readonly;     /* refuse statements that write (READ_ONLY) */
     int64_t log_pages; /* JOB_CHECKPOINT: the answer, pages that were in the WAL */
 
