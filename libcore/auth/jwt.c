@@ -9,8 +9,8 @@
 #include "json/read.h"
 #include "json/writer.h"
 
-/* Beyond this many seconds a time is none: 2^53, what every JSON has exactly. */
-static const double last_moment = 9007199254740992.0;
+/* The end of the year 9999, in seconds: what is later is no time. */
+static const double last_moment = 253402300799.0;
 
 static bool malformed(error *e)
 {
