@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/runtime.h"
+#include "daemon/audit.h"
 #include "daemon/jobs.h"
 #include "daemon/listener.h"
 #include "daemon/metrics_sampler.h"
@@ -192,7 +193,7 @@ static bool start(process *p, const config *cfg, error *e)
     const feed_config fc = {.slice = 500, .forms = form_table(), .n_forms = FORM_COUNT};
     server *d = &p->d;
     if (!tls_check(cfg, p->tls_pin, e) || !prepare_dir(d, cfg->data, e) ||
-        !open_engine(d, cfg, e) || !read_log_id(d, e) || !node_identify(d, e))
+        !open_engine(d, cfg, e) || !read_log_id(d, e) || !audit_start(d, e) || !node_identify(d, e))
         return false;
     d->auth = auth_open(d->engine, d->data_dir, e);
     d->feed = d->auth ? feed_start(d->engine, &fc, e) : NULL;
@@ -258,6 +259,14 @@ static void say_ready(process *p)
              engine_version(p->d.engine));
 }
 
+static void audit_started(process *p)
+{
+    char detail[120];
+    snprintf(detail, sizeof detail, "{\"version\":\"%s\",\"pid\":%d,\"tls\":%s}", RUSTYDB_VERSION,
+             (int)getpid(), *p->tls_pin ? "true" : "false");
+    audit_daemon(&p->d, AUDIT_DAEMON_START, p->d.listen, NULL, detail);
+}
+
 /* ---- signals -----------------------------------------------------------------------------------
  */
 
@@ -283,7 +292,8 @@ static void wait_for_end(process *p, const sigset_t *set)
         if (sigwait(set, &sig) != 0)
             continue;
         if (sig == SIGHUP) {
-            settings_reload(&p->d, &step, &e);
+            bool ok = settings_reload(&p->d, &step, &e);
+            audit_daemon(&p->d, AUDIT_CONFIG_RELOAD, "SIGHUP", ok ? NULL : &e, NULL);
             continue;
         }
         p->d.close_code = sig == SIGUSR2 ? 1012 : 1001;
@@ -301,6 +311,8 @@ static void stop(process *p)
     atomic_store(&d->phase, PHASE_STOPPING);
     runtime_withdraw(p->published);
     system_stopping(d);
+    audit_daemon(d, AUDIT_DAEMON_STOP, d->listen, NULL,
+                 d->close_code == 1012 ? "{\"restart\":true}" : NULL);
     if (d->jobs)
         jobs_shut(d->jobs); /* who waits for one is answered */
     reconnect_plan(d);
@@ -328,6 +340,7 @@ static void stop(process *p)
     slow_queries_free(d->slow);
     if (d->auth)
         auth_close(d->auth);
+    audit_stop(d);
     if (d->engine)
         engine_close(d->engine, daemon_config(d)->shutdown_timeout * 1000);
     feed_free(d->feed);
@@ -359,6 +372,7 @@ int daemon_run(const config *cfg, const daemon_options *opt)
     if (start(&p, cfg, &e)) {
         atomic_store(&p.d.phase, PHASE_READY);
         publish(&p);
+        audit_started(&p);
         say_ready(&p);
         wait_for_end(&p, &signals);
     } else {

@@ -21,6 +21,7 @@ struct reactor;
 struct jobs;
 struct sampler;
 struct slow_queries;
+struct audit_log;
 struct settings_owner;
 struct stored_queries;
 struct idempotency;
@@ -35,6 +36,7 @@ typedef enum daemon_phase { PHASE_STARTING, PHASE_READY, PHASE_STOPPING } daemon
 typedef struct server {
     _Atomic(const config *) cfg; /* replaced by settings.h; old ones live until the end */
     struct settings_owner *settings;
+    struct audit_log *audit; /* NULL: it is switched off */
     engine *engine;
     auth *auth;
     feed *feed;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/audit.h"
 #include "daemon/cors.h"
 #include "daemon/idempotency.h"
 #include "daemon/pages.h"
@@ -223,6 +224,8 @@ static bool check_head(request *q, char *allow, size_t room, error *e)
         return error_set(e, ERR_SHUTTING_DOWN, "the daemon is stopping");
     if (!(q->route->flags & ROUTE_OPEN) && (!http_authenticate(q, e) || !http_authorize(q, e)))
         return false;
+    if (!audit_admits(q, e))
+        return false;
     if (q->content_length > q->max_body && !(q->route->flags & ROUTE_STREAM))
         return error_set(e, ERR_MESSAGE_TOO_BIG, "the body has %lld bytes; the limit is %lld",
                          (long long)q->content_length, (long long)q->max_body);
@@ -288,6 +291,7 @@ static void refuse(request *q, const error *e, const char *allow)
         snprintf(headers, sizeof headers,
                  "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n");
     q->keep_alive = q->keep_alive && !expects_body(q);
+    audit_refused(q, e);
     http_reply_with(q, error_describe(e->code)->http_status, "application/problem+json", headers,
                     text.data, text.len);
     buf_free(&text);
@@ -597,6 +601,7 @@ static void put_head(request *q, buf *out, int status, const char *type, const c
     } else {
         q->keep_alive = false;
     }
+    audit_answered(q, status);
     bool cached = headers && strstr(headers, "Cache-Control:");
     buf_addf(out, "X-Request-Id: %s\r\n%s%s", q->request_id,
              cached ? "" : "Cache-Control: no-store\r\n", headers ? headers : "");
@@ -701,6 +706,7 @@ static void reply_problem(request *q, const error *e, const problem_extra *x, co
     json_writer w;
     jw_init(&w, &text);
     problem_write(&w, e, x);
+    audit_refused(q, e);
     /* With no memory to say what is wrong, the status alone says it. */
     http_reply_with(q, error_describe(e->code)->http_status, "application/problem+json", headers,
                     text.data, text.failed ? 0 : text.len);
@@ -865,6 +871,7 @@ void http_free_request(conn *c)
     for (int i = 0; i < HEADER_COUNT; i++)
         mem_free(q->headers[i]);
     mem_free(q->run_headers);
+    mem_free(q->audit_detail);
     json_decref(q->doc);
     buf_free(&q->body);
     mem_free(q);

@@ -80,6 +80,7 @@ typedef struct request {
     buf body;
     json_t *doc; /* the body, where it is JSON that the specification describes; else NULL */
     char *headers[HEADER_COUNT]; /* owned; NULL: absent */
+    char *audit_detail;          /* owned; see audit_set_detail */
     char *run_headers;           /* owned; of the answer from a run, each ending in CRLF, or NULL */
     struct once *once;           /* with a key that makes it happen once (idempotency.h) */
     struct run *once_run;        /* the run that answers it, where it has such a key */

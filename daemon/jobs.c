@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/audit.h"
 #include "daemon/prefer.h"
 #include "daemon/problem.h"
 #include "daemon/reactor.h"
@@ -128,6 +129,15 @@ static admin_job *next_job(jobs *all)
     return NULL;
 }
 
+static void record_end(const admin_job *j, const error *why)
+{
+    audit_from from = {0};
+    char detail[200];
+    snprintf(from.user, sizeof from.user, "%s", j->user);
+    snprintf(detail, sizeof detail, "{\"job\":\"%s\",\"kind\":\"%s\"}", j->id, j->kind->name);
+    audit_record(j->d, &from, AUDIT_JOB_END, j->target[0], why, detail);
+}
+
 static void run_one(jobs *all, admin_job *j)
 {
     error e;
@@ -146,6 +156,8 @@ static void run_one(jobs *all, admin_job *j)
         ok = error_set(&e, ERR_INTERNAL_ERROR, "out of memory");
     if (!ok && e.code != ERR_CANCELLED)
         log_warn("job", "%s %s failed: %s", j->kind->name, j->id, e.message);
+
+    record_end(j, ok ? NULL : &e);
 
     pthread_mutex_lock(&all->lock);
     if (ok)

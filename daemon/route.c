@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "audit/record.h"
 #include "auth/rights.h"
 #include "daemon/api/api.h"
 #include "json/read.h"

@@ -30,6 +30,7 @@ typedef struct route {
     bool body_required;
     const schema *body; /* of a JSON body; NULL: the handler reads the body as it is */
     unsigned flags;
+    int audit;      /* 1 + AUDIT_*: its answers are recorded; 0: they are not */
     unsigned right; /* SCOPE_* that it takes; 0: credentials are enough */
 } route;
 

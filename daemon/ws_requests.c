@@ -1,4 +1,5 @@
 #include "daemon/ws_requests.h"
+#include "daemon/audit.h"
 #include "base/mem.h"
 #include "daemon/encode.h"
 #include "daemon/http.h"
@@ -29,7 +30,10 @@ bool ws_request_read(const conn *c, json_t *input, const json_field *fields, int
 static identity *identify(conn *c, const char *token, error *e)
 {
     const credential shown = {.kind = CREDENTIAL_TOKEN, .text = token, .n = strlen(token)};
-    return auth_identify(c->r->d->auth, &shown, e);
+    identity *who = auth_identify(c->r->d->auth, &shown, e);
+    if (!who)
+        audit_conn(c, AUDIT_AUTH_FAILED, NULL, e, NULL);
+    return who;
 }
 
 bool ws_request_auth(conn *c, const char *id, json_t *input, error *e)

@@ -254,6 +254,15 @@ static bool has_flag(const json_t *operation, const char *name)
     return json_is_true(json_object_get(json_object_get(operation, "x-rustydb"), name));
 }
 
+/* "user.create" is AUDIT_USER_CREATE. */
+static void put_audit(tables *t, const char *action)
+{
+    if (*action)
+        fputs(", .audit = 1 + AUDIT_", t->out);
+    for (; *action; action++)
+        fputc(*action == '.' ? '_' : toupper((unsigned char)*action), t->out);
+}
+
 static void put_flags(tables *t, const json_t *operation, bool free_form)
 {
     const json_t *security = json_object_get(operation, "security");
@@ -269,6 +278,7 @@ static void put_flags(tables *t, const json_t *operation, bool free_form)
     const char *right = text_of(operation, "x-rustydb-right");
     if (*right)
         fprintf(t->out, ", .right = 1u << SCOPE_BIT_%s", right);
+    put_audit(t, text_of(operation, "x-rustydb-audit"));
     fputs("},\n", t->out);
 }
 

@@ -151,6 +151,7 @@ static void strip(json_t *value)
     size_t i;
     json_t *below;
     json_object_del(value, "x-rustydb");
+    json_object_del(value, "x-rustydb-audit");
     json_object_foreach(value, key, below) strip(below);
     json_array_foreach(value, i, below) strip(below);
 }
