@@ -1,6 +1,8 @@
 #include "cli/client.h"
 
+#include "base/mem.h"
 #include "cli/interrupt.h"
+#include "cli/login.h"
 
 int client_open(client *c, const char *command, const cli_options *common)
 {
@@ -18,6 +20,18 @@ int client_open(client *c, const char *command, const cli_options *common)
 int client_connect(client *c)
 {
     error e;
+    error_clear(&e);
+    if (!login_use(&c->ep, &e))
+        return client_fail(c, &e);
+    c->rest = rest_open(&c->ep, &e);
+    return c->rest ? -1 : client_fail(c, &e);
+}
+
+int client_connect_as_stranger(client *c)
+{
+    error e;
+    mem_free(c->ep.token);
+    c->ep.token = NULL;
     c->rest = rest_open(&c->ep, &e);
     return c->rest ? -1 : client_fail(c, &e);
 }

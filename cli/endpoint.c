@@ -117,8 +117,10 @@ bool endpoint_resolve(endpoint *ep, const cli_options *common, error *e)
     ep->shown = xstrdup(url);
     bool good = strncmp(url, "unix:", 5) == 0 ? unix_socket(ep, url + 5, e) : network(ep, url, e);
     good = good && (!common->token || take_token(ep, common->token, e));
-    if (good)
+    if (good) {
+        ep->home = xstrdup(ep->unix_path ? url : ep->base);
         endpoint_find_token(ep);
+    }
     return good;
 }
 
@@ -126,6 +128,7 @@ void endpoint_free(endpoint *ep)
 {
     mem_free(ep->shown);
     mem_free(ep->host);
+    mem_free(ep->home);
     mem_free(ep->base);
     mem_free(ep->path);
     mem_free(ep->unix_path);
@@ -187,8 +190,8 @@ void endpoint_hint_address(const endpoint *ep, error *e)
 void endpoint_hint_token(const endpoint *ep, error *e)
 {
     if (ep->token)
-        error_hint(e, "check --token or RUSTYDB_TOKEN");
+        error_hint(e, ep->saved ? "log in again: rustydb login" : "check --token or RUSTYDB_TOKEN");
     else
-        error_hint(e, "give --token or set RUSTYDB_TOKEN; the daemon keeps its own in root.token "
-                      "in its data folder");
+        error_hint(e, "log in (rustydb login), give --token or set RUSTYDB_TOKEN; root's is in "
+                      "root.token in the data folder");
 }

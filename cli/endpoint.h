@@ -11,11 +11,13 @@
 typedef struct endpoint {
     char *shown;     /* as people call it, for messages */
     char *host;      /* name or address, IPv6 without brackets */
+    char *home;      /* base as it was given: what logins are saved by */
     char *base;      /* scheme://host:port and a path in front of /api/v1, if any */
     char *path;      /* that path alone, "" for none */
     char *unix_path; /* --url unix:PATH, else NULL */
     char *token;     /* NULL: none */
     bool local;      /* the token is that of a daemon of this user's on this machine */
+    bool saved;      /* it is that of a login that was saved (login.h) */
     char *tls_pin;   /* the one key that daemon shows, where it speaks TLS; NULL: as usual */
     int port;
     bool tls;

@@ -55,7 +55,7 @@ static void wake_up(void)
 /* The handshake is done and nothing was said yet: the time to look at the peer's key. */
 static int add_headers(const ws_client *w, struct lws *wsi, unsigned char **p, unsigned char *end)
 {
-    char value[1024];
+    char value[4096];
     if (w->ep->tls_pin && !tls_shows_pin(lws_get_ssl(wsi), w->ep->tls_pin)) {
         error_set(w->e, ERR_CANNOT_CONNECT,
                   "%s is not trusted: it shows another key than the "

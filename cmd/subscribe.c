@@ -9,6 +9,7 @@
 #include "cli/event_text.h"
 #include "cli/exec.h"
 #include "cli/interrupt.h"
+#include "cli/login.h"
 #include "cli/param.h"
 #include "cli/state_file.h"
 #include "cli/subscription.h"
@@ -220,6 +221,7 @@ static bool on_tick(void *arg)
 static bool wait_before_retry(subscribe_run *r, const error *why)
 {
     char text[600];
+    error unseen;
     int ms = backoff_next(&r->wait) + (int)r->s.retry_after_ms;
     int64_t left = r->deadline_us ? (r->deadline_us - clock_mono_us()) / 1000 : ms;
     if (left < ms)
@@ -230,6 +232,7 @@ static bool wait_before_retry(subscribe_run *r, const error *why)
     if (!r->o->exec)
         output_check_reader();
     endpoint_find_token(&r->c.ep);
+    login_use(&r->c.ep, &unseen); /* what is wrong with it shows when it is used */
     return waited;
 }
 
@@ -245,6 +248,8 @@ static bool is_last(subscribe_run *r, bool first, error *why)
                   r->events == 1 ? "" : "s");
         return true;
     }
+    if (why->code == ERR_AUTH_EXPIRED && r->c.ep.saved)
+        return false; /* its token has come to its end, and is exchanged for the next */
     return subscription_is_permanent(why) || (first && !ws_client_was_open(r->ws));
 }
 
@@ -413,7 +418,8 @@ int cmd_subscribe(const command *self, int argc, char **argv, cli_options *commo
     if (status < 0)
         status = client_open(&r.c, "subscribe", common);
     if (status < 0) {
-        r.ws = ws_client_open(&r.c.ep, &e);
+        error_clear(&e);
+        r.ws = login_use(&r.c.ep, &e) ? ws_client_open(&r.c.ep, &e) : NULL;
         status = r.ws ? follow(&r) : client_fail(&r.c, &e);
     }
     ws_client_close(r.ws);
