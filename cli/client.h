@@ -21,8 +21,8 @@ typedef struct client {
 /* Takes over Ctrl-C, finds the daemon's address. Returns -1 to go on, or the exit status after a
  * message. client_close in either case. */
 int client_open(client *c, const char *command, const cli_options *common);
-/* Starts the REST client, with the token of a saved login where there is one and none was given; the
- * same return value. */
+/* Starts the REST client, with the token of a saved login where there is one and none was given;
+ * the same return value. */
 int client_connect(client *c);
 /* The same without any token: for those who are about to get one. */
 int client_connect_as_stranger(client *c);

@@ -33,8 +33,9 @@ static bool path_of(const char *name, char out[PATH_MAX], error *e)
     else if (home && home[0] == '/')
         n = snprintf(out, PATH_MAX, "%s/.config/rustydb/%s", home, name);
     else
-        return error_set(e, ERR_CLIENT_ERROR, "neither XDG_CONFIG_HOME nor HOME says where "
-                                              "logins are kept");
+        return error_set(e, ERR_CLIENT_ERROR,
+                         "neither XDG_CONFIG_HOME nor HOME says where "
+                         "logins are kept");
     return n < PATH_MAX || error_set(e, ERR_CLIENT_ERROR, "the path of the logins is too long");
 }
 

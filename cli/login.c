@@ -184,11 +184,11 @@ bool login_keep_token(client *c, const char *token, error *e)
     saved_login l = {.token = xstrdup(token)};
     with.token = l.token;
     rest *r = rest_open(&with, e);
-    bool good = r && rest_send(r,
-                               &(rest_request){.method = "GET",
-                                               .path = "/auth/identity",
-                                               .timeout_ms = REQUEST_MS},
-                               &answer, e);
+    bool good =
+        r &&
+        rest_send(
+            r, &(rest_request){.method = "GET", .path = "/auth/identity", .timeout_ms = REQUEST_MS},
+            &answer, e);
     rest_close(r);
     if (good) {
         l.user = text_of(scan_value(answer.data ? answer.data : "", answer.len), "user_id");

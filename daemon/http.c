@@ -874,6 +874,8 @@ void http_free_request(conn *c)
     mem_free(q->audit_detail);
     json_decref(q->doc);
     buf_free(&q->body);
+    if (q->query[0])
+        explicit_bzero(q->query, sizeof q->query); /* a token may have been in it */
     mem_free(q);
 }
 
@@ -973,7 +975,8 @@ static const ws_protocol *check_upgrade(request *q, struct lws *wsi, void **stat
     if (!ws_handshake_check(wsi, e))
         return NULL;
     /* Without credentials it may authenticate by its first message. */
-    if (!http_authenticate(q, e) && (e->code != ERR_AUTH_REQUIRED || protocol->needs_header))
+    if (!http_authenticate_upgrade(q, e) &&
+        (e->code != ERR_AUTH_REQUIRED || protocol->needs_header))
         return NULL;
     return !protocol->upgrade || protocol->upgrade(q, state, e) ? protocol : NULL;
 }

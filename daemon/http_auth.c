@@ -49,6 +49,19 @@ bool http_authenticate(request *q, error *e)
     return ok;
 }
 
+bool http_authenticate_upgrade(request *q, error *e)
+{
+    const char *token = http_param(q, "access_token");
+    if (!token)
+        return http_authenticate(q, e);
+    if (!daemon_config(q->c->r->d)->url_tokens) {
+        error_set(e, ERR_AUTH_FAILED, "tokens in URLs are not taken here");
+        return error_hint(e,
+                          "Send the header Authorization, or authenticate by the first message.");
+    }
+    return identify(q, token, strlen(token), e);
+}
+
 bool http_authenticate_page(request *q, error *e)
 {
     struct lws *wsi = q->c->wsi;

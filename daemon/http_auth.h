@@ -10,6 +10,9 @@
 /* Sets q->who from a bearer token or an API key. AUTH_REQUIRED when there is neither, AUTH_FAILED,
  * AUTH_EXPIRED. */
 bool http_authenticate(request *q, error *e);
+/* The same for a WebSocket's handshake, which may also have the token in its URL (?access_token=)
+ * where the setting url_tokens lets it. */
+bool http_authenticate_upgrade(request *q, error *e);
 /* PERMISSION_DENIED unless q->who may use the operation of q->route. */
 bool http_authorize(const request *q, error *e);
 

@@ -25,6 +25,15 @@ load helper
   case_of ws_session auth_too_late
 }
 
+@test "a token in the URL is taken only where the setting says so, and never logged" {
+  start_daemon
+  case_of ws_session token_in_url refused
+  stop_daemon
+  start_daemon --url-tokens on --log-level debug
+  case_of ws_session token_in_url taken
+  run ! grep -rq "$(cat "$DIR/root.token")" "$T/daemon.err"
+}
+
 @test "pings of the envelope and of the protocol are answered" {
   start_daemon
   case_of ws_session pings

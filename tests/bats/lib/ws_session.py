@@ -56,6 +56,23 @@ async def malformed_in_a_row():
     assert s.ws.close_code == 1008, s.ws.close_code
 
 
+async def token_in_url(taken):
+    url = f"ws://127.0.0.1:{port()}/api/v1/ws?access_token="
+    try:
+        ws = await wsclient.connect(url + token(), {})
+    except wsclient.InvalidHandshake as e:
+        assert taken == "refused" and wsclient.refused_with(e) == 401, e
+        return
+    assert taken == "taken"
+    assert json.loads(await ws.recv())["payload"]["authenticated"] is True
+    await ws.close()
+    try:
+        await wsclient.connect(url + "x" * 64, {})
+        raise AssertionError("a wrong token was taken")
+    except wsclient.InvalidHandshake as e:
+        assert wsclient.refused_with(e) == 401, e
+
+
 async def auth_in_time():
     s = await connect(auth=False)
     assert s.welcome["payload"]["authenticated"] is False
