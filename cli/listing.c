@@ -124,13 +124,16 @@ static bool show_page(listing *l, scan_text page, buf *after, int64_t *n, error 
     return !it.failed || not_understood(e);
 }
 
-static bool next_page(listing *l, const char *filter, buf *after, int64_t wanted, int64_t *n,
-                      error *e)
+static bool next_page(listing *l, const char *filter, buf *after, int64_t shown, int64_t wanted,
+                      int64_t *n, error *e)
 {
     buf path = BUF_INIT, query = BUF_INIT, answer = BUF_INIT;
     scan_text page;
     buf_adds(&query, filter);
-    listing_param(&query, "after", after->len ? buf_cstr(after) : NULL);
+    if (!l->kind->by_offset)
+        listing_param(&query, "after", after->len ? buf_cstr(after) : NULL);
+    else if (shown)
+        buf_addf(&query, "%soffset=%lld", query.len ? "&" : "", (long long)shown);
     buf_addf(&path, "%s?limit=%lld%s%s", l->kind->path, (long long)wanted, query.len ? "&" : "",
              buf_cstr(&query));
     bool good = get(l, buf_cstr(&path), &answer, &page, e) && show_page(l, page, after, n, e);
@@ -147,7 +150,7 @@ bool listing_pages(listing *l, const char *filter, int64_t limit, error *e)
     bool good;
     do {
         wanted = limit && limit - shown < PAGE ? limit - shown : PAGE;
-        good = next_page(l, filter, &after, wanted, &n, e) && output_flush(&l->c->out);
+        good = next_page(l, filter, &after, shown, wanted, &n, e) && output_flush(&l->c->out);
         shown += n;
     } while (good && n == wanted && (!limit || shown < limit));
     buf_free(&after);

@@ -16,6 +16,7 @@ typedef struct listing_kind {
     const char *key;            /* of what a thing is known by, the first column: "connection_id" */
     const char *const *columns; /* members of a thing, ends with NULL */
     const char *const *brief;   /* those that a table on a terminal has room for */
+    bool by_offset; /* pages are asked for by their place in the list, not by what stands before */
 } listing_kind;
 
 typedef struct listing {
