@@ -338,8 +338,6 @@ static void stop(process *p)
     if (d->jobs)
         jobs_free(d->jobs);
     slow_queries_free(d->slow);
-    if (d->auth)
-        auth_close(d->auth);
     audit_stop(d);
     if (d->engine)
         engine_close(d->engine, daemon_config(d)->shutdown_timeout * 1000);
@@ -347,6 +345,7 @@ static void stop(process *p)
     queries_free(d->live);
     replication_free(d->replication);
     stored_queries_free(d->stored);
+    auth_close(d->auth);
     idempotency_free(d->once);
     settings_free(d->settings);
 }

@@ -1,165 +1,19 @@
 #include "auth/auth.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/rand.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "auth/state.h"
 #include "base/mem.h"
 
-enum {
-    HASH_BYTES = 32,                /* SHA-256; a token is random enough to need no salt */
-    TOKEN_BYTES = 32,               /* of randomness */
-    TOKEN_LENGTH = 2 * TOKEN_BYTES, /* hexadecimal digits */
-    TOKEN_MAX = 256,                /* longer ones are not looked at */
-};
-
-static const char hash_key[] = "auth.root.sha256";
-
-struct auth {
-    unsigned char root[HASH_BYTES]; /* hash of the root token; set once, then only read */
-    identity *root_identity;
-    atomic_ullong generation;
-};
-
-static bool digest(const char *p, size_t n, unsigned char out[HASH_BYTES])
-{
-    return EVP_Digest(p, n, out, NULL, EVP_sha256(), NULL) == 1;
-}
-
-/* ---- the token's file -------------------------------------------------------------------------
+/* ---- start and end -----------------------------------------------------------------------------
  */
 
-static bool cannot(const char *what, const char *path, error *e)
+static bool load_one(void *arg, const auth_text *t, error *e)
 {
-    int why = errno;
-    return error_set(e, why == ENOSPC || why == EDQUOT ? ERR_DISK_FULL : ERR_INTERNAL_ERROR,
-                     "cannot %s %.300s: %s", what, path, strerror(why));
+    const auth *a = arg;
+    return auth_store_load(a->store, t, e);
 }
-
-/* A file of its own, closed to others and on the disk when this returns true. */
-static bool write_durably(const char *path, const char *text, size_t n, error *e)
-{
-    unlink(path); /* of a start that was cut short */
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return cannot("create", path, e);
-    ssize_t done = write(fd, text, n);
-    if (done >= 0 && (size_t)done != n)
-        errno = ENOSPC;
-    bool ok = done == (ssize_t)n && fchmod(fd, 0600) == 0 && fsync(fd) == 0;
-    if (!ok) {
-        cannot("write", path, e);
-        unlink(path);
-    }
-    close(fd);
-    return ok;
-}
-
-static bool rename_durably(const char *dir, const char *from, const char *to, error *e)
-{
-    if (rename(from, to) != 0)
-        return cannot("rename", from, e);
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
-    if (!ok)
-        cannot("sync", dir, e);
-    if (fd >= 0)
-        close(fd);
-    return ok;
-}
-
-static bool make_token(char out[TOKEN_LENGTH + 2], error *e)
-{
-    unsigned char raw[TOKEN_BYTES];
-    if (RAND_bytes(raw, sizeof raw) != 1)
-        return error_set(e, ERR_INTERNAL_ERROR, "the system gives no random numbers");
-    for (int i = 0; i < TOKEN_BYTES; i++)
-        snprintf(out + 2 * i, 3, "%02x", raw[i]);
-    OPENSSL_cleanse(raw, sizeof raw);
-    out[TOKEN_LENGTH] = '\n';
-    out[TOKEN_LENGTH + 1] = '\0';
-    return true;
-}
-
-/* The hash is stored before the file gets its name: a start cut short anywhere leaves either the
- * old state, or a hash without a file, which the next start replaces. */
-static bool new_token(auth *a, engine *g, const char *dir, const char *path, error *e)
-{
-    char temporary[PATH_MAX], token[TOKEN_LENGTH + 2];
-    if (snprintf(temporary, sizeof temporary, "%s.new", path) >= (int)sizeof temporary)
-        return error_set(e, ERR_INTERNAL_ERROR, "the path of the data folder is too long");
-    bool ok = make_token(token, e);
-    if (ok && !digest(token, TOKEN_LENGTH, a->root))
-        ok = error_set(e, ERR_INTERNAL_ERROR, "out of memory");
-    ok = ok && write_durably(temporary, token, TOKEN_LENGTH + 1, e);
-    OPENSSL_cleanse(token, sizeof token);
-    if (!ok)
-        return false;
-    if (engine_meta_set(g, hash_key, a->root, HASH_BYTES, e) &&
-        rename_durably(dir, temporary, path, e))
-        return true;
-    unlink(temporary);
-    return false;
-}
-
-/* A file that is there stays as it is; what is wrong with it goes to the log. */
-static void look_at_file(const auth *a, const char *path)
-{
-    char token[TOKEN_MAX];
-    unsigned char hash[HASH_BYTES];
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    ssize_t n = fd >= 0 ? read(fd, token, sizeof token) : -1;
-    if (fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & 077) != 0)
-        log_warn("root_token", "%s can be read by others: chmod 600 it", path);
-    if (fd >= 0)
-        close(fd);
-    while (n > 0 && (token[n - 1] == '\n' || token[n - 1] == '\r'))
-        n--;
-    if (n < 0 || !digest(token, (size_t)n, hash) || CRYPTO_memcmp(hash, a->root, HASH_BYTES) != 0)
-        log_warn("root_token", "%s is not the token of this database: remove it to get a new one",
-                 path);
-    OPENSSL_cleanse(token, sizeof token);
-}
-
-static bool load(auth *a, engine *g, const char *dir, error *e)
-{
-    char path[PATH_MAX];
-    struct stat st;
-    if (snprintf(path, sizeof path, "%s/root.token", dir) >= (int)sizeof path)
-        return error_set(e, ERR_INTERNAL_ERROR, "the path of the data folder is too long");
-    error unread;
-    error_clear(&unread);
-    long n = engine_meta_get(g, hash_key, a->root, HASH_BYTES, &unread);
-    if (n < 0 && unread.code != ERR_NONE && unread.code != ERR_NOT_FOUND) {
-        *e = unread;
-        return false;
-    }
-    bool known = n == HASH_BYTES;
-    bool gone = lstat(path, &st) != 0 && errno == ENOENT;
-    if (known && !gone) {
-        look_at_file(a, path);
-        return true;
-    }
-    if (!new_token(a, g, dir, path, e))
-        return false;
-    if (known)
-        log_warn("root_token", "%s was gone: made a new one, the old token no longer works", path);
-    else
-        log_info("root_token", "made %s", path);
-    return true;
-}
-
-/* ---- the interface ----------------------------------------------------------------------------
- */
 
 auth *auth_open(engine *g, const char *dir, error *e)
 {
@@ -167,14 +21,18 @@ auth *auth_open(engine *g, const char *dir, error *e)
     if (!e)
         e = &unwanted;
     auth *a = mem_zalloc(sizeof *a);
-    if (a)
+    if (a) {
+        a->own_uid = geteuid();
         a->root_identity = identity_new(IDENTITY_ROOT, "root", rights_everything(), NULL);
-    if (!a || !a->root_identity) {
+        a->store = auth_store_new(g);
+        a->sets = a->store ? role_sets_new(a->store) : NULL;
+    }
+    if (!a || !a->root_identity || !a->sets) {
         error_set(e, ERR_INTERNAL_ERROR, "out of memory");
         auth_close(a);
         return NULL;
     }
-    if (load(a, g, dir, e))
+    if (root_token_load(&a->root, g, dir, e) && engine_auth_read(g, load_one, a, e))
         return a;
     auth_close(a);
     return NULL;
@@ -185,34 +43,103 @@ void auth_close(auth *a)
     if (!a)
         return;
     identity_release(a->root_identity);
+    role_sets_free(a->sets);
+    auth_store_free(a->store);
     mem_free(a);
 }
 
-static bool is_root_token(const auth *a, const char *token, size_t n)
+auth_store *auth_store_of(auth *a)
 {
-    unsigned char hash[HASH_BYTES];
-    return n <= TOKEN_MAX && digest(token, n, hash) &&
-           CRYPTO_memcmp(hash, a->root, HASH_BYTES) == 0;
+    return a->store;
+}
+
+rights *auth_rights_of(auth *a, const char *const *roles, int n, error *e)
+{
+    return role_sets_rights(a->sets, roles, n, e);
+}
+
+/* ---- the chain ---------------------------------------------------------------------------------
+ */
+
+verdict auth_by_root_token(auth *a, const credential *c, identity **who, error *e)
+{
+    (void)e;
+    if (c->kind != CREDENTIAL_TOKEN || !root_token_is(&a->root, c->text, c->n))
+        return VERDICT_NOT_MINE;
+    *who = identity_hold(a->root_identity);
+    return VERDICT_YES;
+}
+
+static authenticator *const chain[] = {
+    auth_by_root_token,
+    auth_by_certificate,
+    auth_by_peer,
+};
+
+static void say_unknown(const credential *c, error *e)
+{
+    switch (c->kind) {
+    case CREDENTIAL_TOKEN:
+        error_set(e, ERR_AUTH_FAILED, "the token is not known here");
+        error_hint(e, "root's token is in the file root.token of the data folder");
+        return;
+    case CREDENTIAL_CERTIFICATE:
+        error_set(e, ERR_AUTH_FAILED, "no user has the certificate of \"%.200s\"", c->text);
+        error_hint(e, "Add its subject to \"certificates\" of a user.");
+        return;
+    case CREDENTIAL_PEER:
+        error_set(e, ERR_AUTH_FAILED, "no user has the uid %lld", (long long)c->uid);
+        error_hint(e, "Make it the \"uid\" of a user.");
+        return;
+    }
 }
 
 identity *auth_identify(auth *a, const credential *c, error *e)
 {
-    if (c->kind == CREDENTIAL_TOKEN && is_root_token(a, c->text, c->n))
-        return identity_hold(a->root_identity);
-    error_set(e, ERR_AUTH_FAILED, "the token is not known here");
-    error_hint(e, "root's token is in the file root.token of the data folder");
+    error_clear(e);
+    for (size_t i = 0; i < sizeof chain / sizeof *chain; i++) {
+        identity *who = NULL;
+        verdict v = chain[i](a, c, &who, e);
+        if (v != VERDICT_NOT_MINE)
+            return v == VERDICT_YES ? who : NULL;
+    }
+    say_unknown(c, e);
     return NULL;
 }
 
+/* ---- later -------------------------------------------------------------------------------------
+ */
+
 uint64_t auth_generation(const auth *a)
 {
-    return atomic_load_explicit(&a->generation, memory_order_acquire);
+    return auth_store_generation(a->store);
+}
+
+/* A user who is known by a mark of his, or by his name alone. */
+static identity *renew_user(auth *a, const identity *who, error *e)
+{
+    auth_document *user = who->mark ? auth_store_marked(a->store, who->mark)
+                                    : auth_store_find(a->store, AUTH_USER, who->name);
+    bool same = user && strcmp(user->name, who->name) == 0;
+    identity *now = same ? auth_identity_of_user(a, user, who->mark, e) : NULL;
+    if (!same)
+        error_set(e, ERR_AUTH_EXPIRED, "%s is not known here any more", who->name);
+    auth_document_release(user);
+    return now;
 }
 
 identity *auth_renew(auth *a, const identity *who, error *e)
 {
-    if (who->kind == IDENTITY_ROOT)
+    error_clear(e);
+    switch (who->kind) {
+    case IDENTITY_ROOT:
         return identity_hold(a->root_identity);
+    case IDENTITY_USER:
+        return renew_user(a, who, e);
+    case IDENTITY_KEY:
+    case IDENTITY_TOKEN:
+        break;
+    }
     error_set(e, ERR_AUTH_EXPIRED, "%s is not known here any more", who->name);
     return NULL;
 }

@@ -1,7 +1,7 @@
 /* Who is asking: credentials become an identity (identity.h), or are refused.
  *
- * Authenticators stand in a chain; each says yes, no, or not mine. The one that there always is
- * knows root by the token in DIR/root.token. */
+ * Authenticators stand in a chain; each says yes, no, or not mine. The first knows root by the
+ * token in DIR/root.token. Users, roles and API keys are documents of the store (store.h). */
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H
 
@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "auth/identity.h"
+#include "auth/store.h"
 #include "base/error.h"
 #include "engine/engine.h"
 
@@ -33,8 +34,13 @@ typedef struct credential {
 /* Loads the stored hash; makes DIR/root.token (mode 0600, 256 random bits) where the database has
  * none yet, or the file is gone (then the old token stops working, and the log says so). */
 auth *auth_open(engine *g, const char *dir, error *e);
-/* Identities that are still held live on. */
+/* When the engine has closed: until then changes may end. Identities that are still held live on.
+ */
 void auth_close(auth *a);
+auth_store *auth_store_of(auth *a);
+/* What these roles give together; names of roles that there are not give nothing. The caller holds
+ * it. Any thread, never blocks. NULL when memory is out. */
+rights *auth_rights_of(auth *a, const char *const *roles, int n, error *e);
 
 /* Whose credential it is, compared in constant time; the caller holds it. Any thread, never blocks.
  * NULL with AUTH_FAILED when it is not known, AUTH_EXPIRED when it was good once. */

@@ -44,6 +44,7 @@ void identity_release(const identity *who)
         return;
     rights_release(own->rights);
     mem_free(own->claims);
+    mem_free(own->mark);
     mem_free(own);
 }
 

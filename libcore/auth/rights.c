@@ -13,6 +13,8 @@ struct rights {
     unsigned scopes, streams;
     int n_channels;
     channel_rule *channels;
+    int n_roles;
+    const char **roles;
     arena mem;
 };
 
@@ -66,6 +68,20 @@ static bool copy_channels(rights *r, const rights_role *roles, int n)
     return true;
 }
 
+static bool copy_names(rights *r, const rights_role *roles, int n)
+{
+    r->roles = arena_alloc(&r->mem, (size_t)(n + 1) * sizeof *r->roles);
+    if (!r->roles)
+        return false;
+    for (int i = 0; i < n; i++) {
+        const char *name = roles[i].name ? roles[i].name : "";
+        r->roles[r->n_roles] = arena_strndup(&r->mem, name, strlen(name));
+        if (!r->roles[r->n_roles++])
+            return false;
+    }
+    return true;
+}
+
 static access_set *access_of_roles(const rights_role *roles, int n)
 {
     access_role *tables = mem_alloc((size_t)(n + 1) * sizeof *tables);
@@ -88,7 +104,7 @@ rights *rights_new(const rights_role *roles, int n_roles)
         r->streams |= roles[i].streams;
     }
     r->access = access_of_roles(roles, n_roles);
-    if (r->access && copy_channels(r, roles, n_roles))
+    if (r->access && copy_channels(r, roles, n_roles) && copy_names(r, roles, n_roles))
         return r;
     rights_release(r);
     return NULL;
@@ -125,6 +141,30 @@ void rights_release(const rights *r)
 
 /* ---- asking -----------------------------------------------------------------------------------
  */
+
+bool rights_all(const rights *r)
+{
+    return r->everything;
+}
+
+int rights_n_roles(const rights *r)
+{
+    return r->n_roles;
+}
+
+const char *rights_role_name(const rights *r, int i)
+{
+    return r->roles[i];
+}
+
+bool rights_have(const rights *r, const char *role)
+{
+    for (int i = 0; i < r->n_roles; i++) {
+        if (strcmp(r->roles[i], role) == 0)
+            return true;
+    }
+    return r->everything;
+}
 
 const access_set *rights_access(const rights *r)
 {

@@ -38,6 +38,7 @@ typedef struct channel_rule {
 
 /* What one role gives, without those that it inherits. */
 typedef struct rights_role {
+    const char *name;
     access_role tables;
     unsigned scopes, streams;
     int n_channels;
@@ -53,6 +54,13 @@ rights *rights_everything(void);
 rights *rights_hold(const rights *r);
 void rights_release(const rights *r); /* NULL is fine */
 
+/* Whether they are the rights to everything. */
+bool rights_all(const rights *r);
+/* The names of the roles that it was made of; of the rights to everything there are none. */
+int rights_n_roles(const rights *r);
+const char *rights_role_name(const rights *r, int i);
+/* Whether this role is among them, or they are the rights to everything. */
+bool rights_have(const rights *r, const char *role);
 /* NULL: every table. */
 const access_set *rights_access(const rights *r);
 unsigned rights_scopes(const rights *r);
