@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "daemon/hub_subs.h"
+#include "daemon/tls_peer.h"
 #include "daemon/ws.h"
 
 enum { MAX_IDS = 100 }; /* subscriptions named in one description */
@@ -127,6 +128,13 @@ static void put_subscriptions(json_writer *w, const ws *s)
     jw_end_array(w);
 }
 
+static void put_certificate(json_writer *w, const conn *c)
+{
+    peer_certificate *p = conn_peer_certificate(c);
+    jw_key_str(w, "client_certificate", p ? p->subject : NULL);
+    peer_certificate_free(p);
+}
+
 void conn_describe(conn *c, json_writer *w)
 {
     const server *d = c->r->d;
@@ -137,6 +145,7 @@ void conn_describe(conn *c, json_writer *w)
     jw_key_str(w, "connection_id", s->id);
     describe_remote(w, c->fd);
     jw_key_str(w, "protocol", lws_is_ssl(c->wsi) ? "wss" : "ws");
+    put_certificate(w, c);
     jw_key_str(w, "subprotocol", s->protocol->name);
     jw_key_str(w, "state", conn_phase_name(phase));
     put_session_id(w, c);

@@ -2,12 +2,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "config/runtime.h"
 #include "daemon/audit.h"
 #include "daemon/jobs.h"
 #include "daemon/listener.h"
 #include "daemon/metrics_sampler.h"
 #include "daemon/node.h"
+#include "daemon/presence.h"
 #include "daemon/reactor.h"
 #include "daemon/reconnect.h"
 #include "daemon/slow_queries.h"
@@ -34,8 +34,6 @@ typedef struct process {
     const daemon_options *opt;
     int fds[MAX_REACTORS];
     address bound;
-    char tls_pin[TLS_PIN_ROOM];
-    runtime_entry *published;
 } process;
 
 /* ---- start -------------------------------------------------------------------------------------
@@ -188,12 +186,20 @@ static bool start_replication(server *d, const config *cfg, error *e)
     return true;
 }
 
+static bool start_tls(server *d, const config *cfg, error *e)
+{
+    if (!tls_check(cfg, e))
+        return false;
+    d->tls = tls_wanted(cfg) ? tls_load(cfg, e) : NULL;
+    return d->tls || !tls_wanted(cfg);
+}
+
 static bool start(process *p, const config *cfg, error *e)
 {
     const feed_config fc = {.slice = 500, .forms = form_table(), .n_forms = FORM_COUNT};
     server *d = &p->d;
-    if (!tls_check(cfg, p->tls_pin, e) || !prepare_dir(d, cfg->data, e) ||
-        !open_engine(d, cfg, e) || !read_log_id(d, e) || !audit_start(d, e) || !node_identify(d, e))
+    if (!start_tls(d, cfg, e) || !prepare_dir(d, cfg->data, e) || !open_engine(d, cfg, e) ||
+        !read_log_id(d, e) || !audit_start(d, e) || !node_identify(d, e))
         return false;
     d->auth = auth_open(d->engine, d->data_dir, e);
     d->feed = d->auth ? feed_start(d->engine, &fc, e) : NULL;
@@ -203,6 +209,7 @@ static bool start(process *p, const config *cfg, error *e)
         !listener_open(cfg->listen, (int)cfg->reactors, p->fds, &p->bound, d->listen,
                        sizeof d->listen, e))
         return false;
+    d->presence = presence_new(d, &p->bound);
     if (!task_pool_start(&d->workers, 1, "import"))
         return error_set(e, ERR_INTERNAL_ERROR, "cannot start a worker thread");
     d->slow = slow_queries_new();
@@ -216,20 +223,9 @@ static bool start(process *p, const config *cfg, error *e)
     return start_reactors(p, e);
 }
 
-static void publish(process *p)
-{
-    char token[PATH_MAX + 16];
-    error e;
-    snprintf(token, sizeof token, "%s/root.token", p->d.data_dir);
-    p->published =
-        runtime_publish(&p->bound, *p->tls_pin ? p->tls_pin : NULL, p->d.data_dir, token, &e);
-    if (!p->published && e.code != ERR_NOT_FOUND)
-        log_warn("runtime_record", "%s", e.message);
-}
-
 static const char *scheme(const process *p)
 {
-    return *p->tls_pin ? "https" : "http";
+    return p->d.tls ? "https" : "http";
 }
 
 static void print_hints(process *p)
@@ -263,7 +259,7 @@ static void audit_started(process *p)
 {
     char detail[120];
     snprintf(detail, sizeof detail, "{\"version\":\"%s\",\"pid\":%d,\"tls\":%s}", RUSTYDB_VERSION,
-             (int)getpid(), *p->tls_pin ? "true" : "false");
+             (int)getpid(), p->d.tls ? "true" : "false");
     audit_daemon(&p->d, AUDIT_DAEMON_START, p->d.listen, NULL, detail);
 }
 
@@ -309,7 +305,7 @@ static void stop(process *p)
 {
     server *d = &p->d;
     atomic_store(&d->phase, PHASE_STOPPING);
-    runtime_withdraw(p->published);
+    presence_withdraw(d->presence);
     system_stopping(d);
     audit_daemon(d, AUDIT_DAEMON_STOP, d->listen, NULL,
                  d->close_code == 1012 ? "{\"restart\":true}" : NULL);
@@ -347,6 +343,8 @@ static void stop(process *p)
     stored_queries_free(d->stored);
     auth_close(d->auth);
     idempotency_free(d->once);
+    presence_free(d->presence);
+    tls_drop(d->tls);
     settings_free(d->settings);
 }
 
@@ -370,7 +368,7 @@ int daemon_run(const config *cfg, const daemon_options *opt)
     take_descriptors(cfg->max_connections);
     if (start(&p, cfg, &e)) {
         atomic_store(&p.d.phase, PHASE_READY);
-        publish(&p);
+        presence_publish(p.d.presence);
         audit_started(&p);
         say_ready(&p);
         wait_for_end(&p, &signals);

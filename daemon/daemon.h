@@ -25,6 +25,8 @@ struct audit_log;
 struct settings_owner;
 struct stored_queries;
 struct idempotency;
+struct tls_material;
+struct presence;
 
 enum { MAX_REACTORS = 64, NODE_ID_LEN = 16 };
 
@@ -36,7 +38,9 @@ typedef enum daemon_phase { PHASE_STARTING, PHASE_READY, PHASE_STOPPING } daemon
 typedef struct server {
     _Atomic(const config *) cfg; /* replaced by settings.h; old ones live until the end */
     struct settings_owner *settings;
-    struct audit_log *audit; /* NULL: it is switched off */
+    struct audit_log *audit;  /* NULL: it is switched off */
+    struct tls_material *tls; /* NULL: no TLS; replaced under the settings' lock (tls.h) */
+    struct presence *presence;
     engine *engine;
     auth *auth;
     feed *feed;

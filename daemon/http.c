@@ -11,6 +11,7 @@
 #include "daemon/route.h"
 #include "daemon/sockstat.h"
 #include "daemon/system_events.h"
+#include "daemon/tls.h"
 #include "daemon/ws.h"
 #include "daemon/ws_handshake.h"
 
@@ -606,6 +607,7 @@ static void put_head(request *q, buf *out, int status, const char *type, const c
     buf_addf(out, "X-Request-Id: %s\r\n%s%s", q->request_id,
              cached ? "" : "Cache-Control: no-store\r\n", headers ? headers : "");
     cors_put(out, q);
+    tls_put_headers(out, q->c->r);
     if (q->c->r->stopping)
         q->keep_alive = false;
     if (!q->keep_alive)

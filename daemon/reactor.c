@@ -254,7 +254,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         take_mail(r);
         return 0;
     case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
-        return tls_finish(user);
+        return tls_finish(r, user);
     case LWS_CALLBACK_WSI_DESTROY:
         if (c) {
             lws_set_opaque_user_data(wsi, NULL);
@@ -358,7 +358,7 @@ static bool make_context(reactor *r, error *e)
     /* No fd_limit_per_thread: below the soft limit of descriptors, it makes libwebsockets find
      * connections by linear search, so that opening many is quadratic. */
     info.options = LWS_SERVER_OPTION_DISABLE_IPV6;
-    if (!tls_prepare(&info, cfg, &r->tls_client))
+    if (!tls_prepare(&info, r))
         return error_set(e, ERR_INTERNAL_ERROR, "OpenSSL could not be set up");
     void *loops[1] = {r->loop};
     if (r->loop) {
@@ -519,7 +519,7 @@ void reactor_free(reactor *r)
 {
     take_mail(r);
     destroy_context(r);
-    tls_release(r->tls_client);
+    tls_release(r);
     hub_destroy(r);
     map_free(&r->agents);
     documents_free(r->documents);

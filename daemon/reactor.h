@@ -60,7 +60,9 @@ typedef struct reactor {
     int listener; /* number at the feed */
     struct lws_context *ctx;
     struct lws_vhost *vhost;
-    void *tls_client; /* see tls_prepare */
+    struct tls_material *tls; /* of the next handshake; NULL: no TLS (tls.h) */
+    void *tls_ctx;            /* lws's SSL_CTX of the listener */
+    void *tls_client;         /* see tls_prepare */
     struct lws_protocols protocols[MAX_PROTOCOLS];
     pthread_t thread;
     bool running;                  /* the thread was started */

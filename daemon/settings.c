@@ -1,7 +1,9 @@
 #include "daemon/settings.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/presence.h"
 #include "daemon/system_events.h"
+#include "daemon/tls.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -76,7 +78,8 @@ static bool reload(server *d, settings_step *step, error *e)
 {
     const daemon_options *opt = d->settings->opt;
     config *fresh = config_load(opt->config_file, opt->flags, opt->n_flags, e);
-    if (!fresh) {
+    if (!fresh || !tls_reload(d, e)) {
+        config_free(fresh);
         log_error("reload", "the old settings stay: %s", e->message);
         system_reload_failed(d, e);
         return false;
@@ -88,6 +91,8 @@ static bool reload(server *d, settings_step *step, error *e)
             log_warn("reload", "%s takes effect at the next start", settings[i].name);
     }
     replace(d, fresh);
+    if (d->tls)
+        presence_renew(d->presence);
     log_info("reload", "settings were read again");
     system_reloaded(d, was, fresh);
     return true;

@@ -18,9 +18,10 @@ typedef struct settings_step {
     const config *was, *now;
 } settings_step;
 
-/* Reads file, environment and flags again. What was changed by settings_change is lost. False, with
- * the old settings in force, when they are not right (INVALID_MESSAGE, NOT_FOUND). Logged, and told
- * to the topic `system`, in either case. */
+/* Reads file, environment and flags again, and the files of TLS. What was changed by
+ * settings_change is lost. False, with the old settings and certificate in force, when they are not
+ * right (INVALID_MESSAGE, NOT_FOUND, PERMISSION_DENIED). Logged, and told to the topic `system`, in
+ * either case. */
 bool settings_reload(server *d, settings_step *step, error *e);
 /* Changes n settings until the next reload: all or none (config_change). Told in the same ways when
  * it succeeds. */

@@ -89,8 +89,8 @@ async def connection_fields():
     await s.subscribe("channel:x")
     one = rest.call("GET", f"/ws/connections/{_id(s)}")
     assert list(one) == [
-        *("connection_id", "remote_address", "protocol", "subprotocol", "state", "session_id"),
-        *("user_id", "connected_at", "last_activity", "messages_sent", "messages_received"),
+        *("connection_id", "remote_address", "protocol", "client_certificate", "subprotocol"),
+        *("state", "session_id", "user_id", "connected_at", "last_activity", "messages_sent", "messages_received"),
         *("bytes_sent", "bytes_received", "bytes_waiting", "subscription_count", "subscriptions"),
         *("user_agent", "metadata"),
     ], one
