@@ -9,7 +9,7 @@
 #include "daemon/reactor.h"
 #include "daemon/stored_queries.h"
 
-enum { DOCUMENTS_MAX = 4 };
+enum { DOCUMENTS_MAX = 6 }; /* three, each with the stored queries and without */
 
 struct documents {
     document kept[DOCUMENTS_MAX];
@@ -75,7 +75,7 @@ static void make(document *d, stored_queries *s)
     static const char json_end[] = "}}";
     size_t n = (size_t)(d->of->to - d->of->from);
     bool yaml = strcmp(d->of->type, "application/json") != 0;
-    bool open = strstr(d->of->name, "/openapi.") != NULL;
+    bool open = d->stored && strstr(d->of->name, "/openapi.") != NULL;
     buf_clear(&d->plain);
     buf_clear(&d->packed);
     d->plain.failed = d->packed.failed = false;
@@ -92,20 +92,20 @@ static void make(document *d, stored_queries *s)
 /* ---- the interface ----------------------------------------------------------------------------
  */
 
-static document *slot_of(documents *all, const asset *a)
+static document *slot_of(documents *all, const asset *a, bool stored)
 {
     for (int i = 0; i < all->n; i++) {
-        if (all->kept[i].of == a)
+        if (all->kept[i].of == a && all->kept[i].stored == stored)
             return &all->kept[i];
     }
     return all->n < DOCUMENTS_MAX ? &all->kept[all->n] : NULL;
 }
 
-const document *documents_get(reactor *r, const asset *a)
+const document *documents_get(reactor *r, const asset *a, bool stored)
 {
     if (!r->documents)
         r->documents = mem_zalloc(sizeof *r->documents);
-    document *d = r->documents ? slot_of(r->documents, a) : NULL;
+    document *d = r->documents ? slot_of(r->documents, a, stored) : NULL;
     if (!d)
         return NULL;
     uint64_t now = stored_queries_generation(r->d->stored);
@@ -114,6 +114,7 @@ const document *documents_get(reactor *r, const asset *a)
     if (!d->of)
         r->documents->n++;
     d->of = a;
+    d->stored = stored;
     d->generation = now;
     make(d, r->d->stored);
     return d;

@@ -15,16 +15,17 @@ struct reactor;
 
 typedef struct document {
     const asset *of;
-    uint64_t generation; /* of the stored queries in it */
+    bool stored;         /* with the stored queries among the paths */
+    uint64_t generation; /* of the stored queries */
     buf plain, packed;   /* packed: gzip */
     char plain_etag[ETAG_ROOM], packed_etag[ETAG_ROOM];
 } document;
 
 typedef struct documents documents;
 
-/* The document that an asset becomes; borrowed until the next call. Its bufs have failed where
- * memory was out. NULL: out of memory altogether. */
-const document *documents_get(struct reactor *r, const asset *a);
+/* The document that an asset becomes, with the stored queries or without; borrowed until the next
+ * call. Its bufs have failed where memory was out. NULL: out of memory altogether. */
+const document *documents_get(struct reactor *r, const asset *a, bool stored);
 
 /* NULL is fine. */
 void documents_free(documents *d);

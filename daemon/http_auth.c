@@ -80,13 +80,5 @@ bool http_authenticate_page(request *q, error *e)
 
 bool http_authorize(const request *q, error *e)
 {
-    unsigned right = q->route->right;
-    if (!right || identity_may(q->who, right))
-        return true;
-    error_set(e, ERR_PERMISSION_DENIED, "%s may not do this", q->who ? q->who->name : "a stranger");
-    for (unsigned bit = 0; bit < SCOPE_COUNT; bit++) {
-        if (right == 1u << bit)
-            error_hint(e, "It takes a role with the scope \"%s\".", scope_name((auth_scope)bit));
-    }
-    return false;
+    return identity_check(q->who, q->route->right, e);
 }

@@ -189,8 +189,9 @@ static bool look_up(request *q, const char *key, once **first, int *status, refb
     idempotency *s = q->c->r->d->once;
     const config *cfg = daemon_config(q->c->r->d);
     unsigned char print[SHA256_DIGEST_LENGTH];
-    char whole[STORED_KEY];
-    int n = snprintf(whole, sizeof whole, "%s\n%s", q->who->name, key);
+    char whole[STORED_KEY], owner[IDENTITY_OWNER];
+    identity_owner(q->who, owner);
+    int n = snprintf(whole, sizeof whole, "%s\n%s", owner, key);
     bool ok = true;
     take_print(q, print);
     pthread_mutex_lock(&s->lock);

@@ -25,7 +25,8 @@ typedef enum chunk_state { CHUNK_NONE, CHUNK_COMMITTING, CHUNK_DONE } chunk_stat
 struct import {
     task task;
     reactor *home;
-    conn *c; /* held by n_runs */
+    conn *c;             /* held by n_runs */
+    const identity *who; /* held */
     char *table;
     bool create, atomic;
     int64_t started_us;
@@ -195,7 +196,12 @@ static void commit_chunk(import *im)
 {
     error e;
     arena_free(&im->job.mem);
-    im->job = (job){.kind = JOB_INSERT_ROWS, .sink = &im->sink, .timeout_us = im->timeout_us};
+    im->job = (job){
+        .kind = JOB_INSERT_ROWS,
+        .sink = &im->sink,
+        .timeout_us = im->timeout_us,
+        .as = identity_eyes(im->who),
+    };
     if (!rows_finish(&im->rows, im->table, im->create, &im->job.rows, &e)) {
         fail(im, &e);
         return;
@@ -270,6 +276,7 @@ static void free_import(import *im)
     row_source_free(&im->source);
     rows_clear(&im->rows);
     pthread_mutex_destroy(&im->lock);
+    identity_release(im->who);
     mem_free(im->table);
     mem_free(im);
 }
@@ -353,6 +360,7 @@ void import_start(request *q, const import_options *o)
     list_init(&im->input);
     im->home = q->c->r;
     im->c = q->c;
+    im->who = identity_hold(q->who);
     im->table = xstrdup(o->table);
     im->create = o->create;
     im->atomic = o->atomic;

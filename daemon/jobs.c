@@ -100,12 +100,19 @@ static void stop_one(jobs *all, admin_job *j)
     }
 }
 
-static admin_job *find(const jobs *all, const char *id, error *e)
+static bool may_see(const admin_job *j, const identity *who)
+{
+    char owner[IDENTITY_OWNER];
+    identity_owner(who, owner);
+    return identity_may(who, SCOPE_maintenance) || strcmp(j->owner, owner) == 0;
+}
+
+static admin_job *find(const jobs *all, const identity *who, const char *id, error *e)
 {
     list_each(it, &all->all)
     {
         admin_job *j = list_entry(it, admin_job, link);
-        if (strcmp(j->id, id) == 0)
+        if (strcmp(j->id, id) == 0 && may_see(j, who))
             return j;
     }
     error_set(e, ERR_NOT_FOUND, "there is no job %.64s", id);
@@ -287,7 +294,8 @@ static void put_job(json_writer *w, admin_job *j)
     jw_end_object(w);
 }
 
-void jobs_list(jobs *all, const char *state, int64_t offset, int64_t limit, json_writer *w)
+void jobs_list(jobs *all, const identity *who, const char *state, int64_t offset, int64_t limit,
+               json_writer *w)
 {
     int64_t total = 0;
     pthread_mutex_lock(&all->lock);
@@ -296,7 +304,7 @@ void jobs_list(jobs *all, const char *state, int64_t offset, int64_t limit, json
     list_each(it, &all->all)
     {
         admin_job *j = list_entry(it, admin_job, link);
-        if (state && strcmp(state_names[j->state], state) != 0)
+        if (!may_see(j, who) || (state && strcmp(state_names[j->state], state) != 0))
             continue;
         if (total >= offset && total < offset + limit)
             put_job(w, j);
@@ -312,20 +320,20 @@ void jobs_list(jobs *all, const char *state, int64_t offset, int64_t limit, json
     jw_int(w, limit);
 }
 
-bool jobs_describe(jobs *all, const char *id, json_writer *w, error *e)
+bool jobs_describe(jobs *all, const identity *who, const char *id, json_writer *w, error *e)
 {
     pthread_mutex_lock(&all->lock);
-    admin_job *j = find(all, id, e);
+    admin_job *j = find(all, who, id, e);
     if (j)
         put_job(w, j);
     pthread_mutex_unlock(&all->lock);
     return j != NULL;
 }
 
-bool jobs_cancel(jobs *all, const char *id, error *e)
+bool jobs_cancel(jobs *all, const identity *who, const char *id, error *e)
 {
     pthread_mutex_lock(&all->lock);
-    admin_job *j = find(all, id, e);
+    admin_job *j = find(all, who, id, e);
     bool ok = j && !has_ended(j);
     if (ok)
         stop_one(all, j);
@@ -461,6 +469,7 @@ static admin_job *make(request *q, const admin_job_kind *kind, const char *targe
              (unsigned long long)(all->d->started_wall_us / 1000000),
              (unsigned long long)++all->next);
     snprintf(j->user, sizeof j->user, "%s", q->who->name);
+    identity_owner(q->who, j->owner);
     atomic_store(&j->total, -1);
     list_init(&j->waiting);
     j->created_us = clock_wall_us();

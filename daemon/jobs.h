@@ -48,6 +48,7 @@ struct admin_job {
     char target[JOB_TARGETS][JOB_TARGET_ROOM]; /* names of what it is about; may be empty */
     char id[40];
     char user[64];
+    char owner[IDENTITY_OWNER];   /* who asked for it (identity_owner) */
     atomic_llong progress, total; /* in units; total -1: not known */
     atomic_bool stop;             /* it is to end */
 
@@ -72,13 +73,16 @@ void jobs_free(jobs *all); /* when the reactors are gone */
  */
 void jobs_submit(request *q, const admin_job_kind *kind, const char *target, const char *other);
 
-/* ---- looking and cancelling: any thread; memory alone ---- */
+/* ---- looking and cancelling: any thread; memory alone ----
+ * Everybody has the jobs that he asked for; with the scope `maintenance`, those of others too. */
+
 /* A page, newest first: {"total","offset","limit","jobs":[...]}. state: NULL or the name of one. */
-void jobs_list(jobs *all, const char *state, int64_t offset, int64_t limit, json_writer *w);
+void jobs_list(jobs *all, const identity *who, const char *state, int64_t offset, int64_t limit,
+               json_writer *w);
 /* NOT_FOUND when it is not known (any more). */
-bool jobs_describe(jobs *all, const char *id, json_writer *w, error *e);
+bool jobs_describe(jobs *all, const identity *who, const char *id, json_writer *w, error *e);
 /* Asks it to end. CONFLICT when it has ended. */
-bool jobs_cancel(jobs *all, const char *id, error *e);
+bool jobs_cancel(jobs *all, const identity *who, const char *id, error *e);
 
 /* ---- from within run ---- */
 /* Whether it is to end; then *e is CANCELLED. */

@@ -97,7 +97,8 @@ static void reply_kept(request *q, const char *type, const buf *body, bool gzip,
         return;
     }
     snprintf(headers, sizeof headers,
-             "%sETag: %s\r\nCache-Control: no-cache\r\nVary: Accept-Encoding\r\n" POLICY,
+             "%sETag: %s\r\nCache-Control: no-cache\r\nVary: Accept-Encoding, "
+             "Authorization, X-API-Key\r\n" POLICY,
              gzip ? "Content-Encoding: gzip\r\n" : "", etag);
     if (etag_listed(http_header(q, HEADER_IF_NONE_MATCH), etag, true))
         http_reply_with(q, 304, NULL, headers, NULL, 0);
@@ -154,13 +155,20 @@ static void redirect(request *q, const char *to)
 /* ---- the interface ----------------------------------------------------------------------------
  */
 
+/* Names and parameters of stored queries are for those who may list them. */
+static bool may_see_queries(request *q)
+{
+    error e;
+    return (q->who || http_authenticate_page(q, &e)) && identity_may(q->who, SCOPE_sql);
+}
+
 void pages_document(request *q)
 {
     error e;
     if (!may_see(q))
         return;
     const asset *a = find_asset(q->path);
-    const document *d = documents_get(q->c->r, a);
+    const document *d = documents_get(q->c->r, a, may_see_queries(q));
     if (d) {
         bool gzip = q->accepts_gzip;
         reply_kept(q, a->type, gzip ? &d->packed : &d->plain, gzip,

@@ -180,7 +180,7 @@ static bool start(rpc_peer *p, const rpc_request *q, const char *request_id, err
     rpc_method m;
     json_t *params = NULL;
     bool found = rpc_find_method(p, q->method, &m, e);
-    if (!may_ask(p->c, found ? &m : NULL, e) || !found)
+    if (!may_ask(p->c, found ? &m : NULL, e) || !found || !ws_may_ask(p->c, m.asks, e))
         return false;
     bool ok = read_params(q, &m, &params, e) && m.request(p->c, request_id, params, e);
     json_decref(params);

@@ -14,6 +14,7 @@
 
 #include "base/list.h"
 #include "daemon/conn.h"
+#include "daemon/ws_asks.h"
 #include "daemon/ws_protocol.h"
 #include "daemon/ws_requests.h"
 #include "json/slice.h"
@@ -70,6 +71,7 @@ enum {
 typedef struct rpc_method {
     const char *name;
     ws_request *request;
+    ws_ask asks;
     unsigned flags;
     const char *const *params; /* names in the order of their positions */
     int n_params;

@@ -12,6 +12,7 @@ static ws_request rpc_ping, rpc_discover;
 typedef struct row {
     const char *name;
     ws_request *request; /* NULL: a parameter */
+    ws_ask asks;
     unsigned flags;
     const char *errors, *summary, *result, *schema;
     bool required;
@@ -19,10 +20,10 @@ typedef struct row {
 
 static const row rows[] = {
 #define SCHEMA(...) #__VA_ARGS__
-#define METHOD(name, request, flags, errors, summary, result, schema)                              \
-    {name, request, flags, errors, summary, result, schema, false},
+#define METHOD(name, request, asks, flags, errors, summary, result, schema)                        \
+    {name, request, WS_ASK_##asks, flags, errors, summary, result, schema, false},
 #define PARAM(name, required, summary, schema)                                                     \
-    {name, NULL, 0, NULL, summary, NULL, schema, required},
+    {name, NULL, WS_ASK_nothing, 0, NULL, summary, NULL, schema, required},
 #include "daemon/rpc_methods.def"
 #undef METHOD
 #undef PARAM
@@ -32,8 +33,8 @@ enum { N_ROWS = sizeof rows / sizeof *rows };
 
 /* The same names without anything between them, to be pointed into. */
 static const char *const names[] = {
-#define METHOD(name, request, flags, errors, summary, result, schema) name,
-#define PARAM(name, required, summary, schema)                        name,
+#define METHOD(name, request, asks, flags, errors, summary, result, schema) name,
+#define PARAM(name, required, summary, schema)                              name,
 #include "daemon/rpc_methods.def"
 #undef METHOD
 #undef PARAM
@@ -60,6 +61,7 @@ bool rpc_find_method(const rpc_peer *p, const char *name, rpc_method *to, error 
     }
     *to = (rpc_method){.name = rows[i].name,
                        .request = rows[i].request,
+                       .asks = rows[i].asks,
                        .flags = rows[i].flags,
                        .params = &names[i + 1]};
     while (i + 1 + to->n_params < N_ROWS && !rows[i + 1 + to->n_params].request)
@@ -101,13 +103,14 @@ static void put_ref(json_writer *w, const char *code, size_t n)
     buf_free(&ref);
 }
 
-static void put_errors(json_writer *w, const char *codes)
+static void put_errors(json_writer *w, const row *m)
 {
     static const char always[] = "INVALID_MESSAGE AUTH_REQUIRED INTERNAL_ERROR";
-    const char *lists[] = {always, codes};
+    const bool denies = ws_ask_scope(m->asks) && !strstr(m->errors, "PERMISSION_DENIED");
+    const char *lists[] = {always, denies ? "PERMISSION_DENIED" : "", m->errors};
     jw_key(w, "errors");
     jw_begin_array(w);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         for (const char *at = lists[i]; *at; at += strspn(at, " ")) {
             size_t n = strcspn(at, " ");
             put_ref(w, at, n);
@@ -115,6 +118,15 @@ static void put_errors(json_writer *w, const char *codes)
         }
     }
     jw_end_array(w);
+}
+
+/* As x-rustydb-right of the operations of the REST interface. */
+static void put_scope(json_writer *w, unsigned scope)
+{
+    for (unsigned bit = 0; bit < SCOPE_COUNT; bit++) {
+        if (scope == 1u << bit)
+            put(w, "x-rustydb-right", scope_name((auth_scope)bit));
+    }
 }
 
 static void put_method(json_writer *w, const row *m)
@@ -140,7 +152,8 @@ static void put_method(json_writer *w, const row *m)
     put(w, "name", m->result);
     put_schema(w, m->schema);
     jw_end_object(w);
-    put_errors(w, m->errors);
+    put_errors(w, m);
+    put_scope(w, ws_ask_scope(m->asks));
     jw_end_object(w);
 }
 

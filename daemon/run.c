@@ -298,8 +298,21 @@ run *run_new(conn *c, const run_encoder *encoder, job_kind kind)
     return r;
 }
 
+/* A transaction is its owner's alone; those who may end what others do can roll it back. */
+static void set_owner(run *r)
+{
+    job *j = &r->job;
+    bool of_tx = j->kind >= JOB_TX_BEGIN && j->kind <= JOB_TX_ROLLBACK;
+    if (!of_tx || !r->who ||
+        (j->kind == JOB_TX_ROLLBACK && identity_may(r->who, SCOPE_connections)))
+        return;
+    identity_owner(r->who, r->owner);
+    j->whose = r->owner;
+}
+
 void run_submit(run *r)
 {
+    set_owner(r);
     list_append(&r->c->runs, &r->conn_link);
     r->c->n_runs++;
     r->number = ++r->home->runs * MAX_REACTORS + (uint64_t)r->home->index;

@@ -52,8 +52,9 @@ typedef struct run {
     job job;
     job_sink sink;
     reactor *home;
-    const identity *who; /* whose it is; held; NULL: a stranger's */
-    conn *c;             /* NULL: of no connection */
+    const identity *who;        /* whose it is; held; NULL: a stranger's */
+    char owner[IDENTITY_OWNER]; /* of its transaction */
+    conn *c;                    /* NULL: of no connection */
     list conn_link;
     uint64_t number; /* no other run of this daemon has it; later ones of a reactor have higher */
     const run_encoder *encoder;

@@ -9,6 +9,7 @@
 #include "daemon/metrics_streams.h"
 #include "daemon/params.h"
 #include "daemon/ws.h"
+#include "daemon/ws_asks.h"
 #include "daemon/ws_requests.h"
 #include "json/read.h"
 
@@ -39,6 +40,8 @@ static void finish(run *r)
 static bool run_statement(const request *q, const run_encoder *encoder, error *e)
 {
     const bin_query *query = &q->m->query;
+    if (!ws_may_ask(q->c, WS_ASK_statement, e))
+        return false;
     run *r = ws_request_run(q->c, q->id, query->transaction.p ? JOB_TX_QUERY : JOB_QUERY, e);
     if (!r)
         return false;
@@ -81,7 +84,7 @@ static void tx_done(run *r)
 
 static bool run_tx(const request *q, job_kind kind, const char *transaction, error *e)
 {
-    run *r = ws_request_run(q->c, q->id, kind, e);
+    run *r = ws_may_ask(q->c, WS_ASK_transaction, e) ? ws_request_run(q->c, q->id, kind, e) : NULL;
     if (!r)
         return false;
     r->on_done = tx_done;

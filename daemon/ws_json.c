@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "daemon/envelope.h"
 #include "daemon/ws.h"
+#include "daemon/ws_asks.h"
 #include "daemon/ws_direct.h"
 #include "daemon/ws_json.h"
 #include "daemon/ws_requests.h"
@@ -30,6 +31,7 @@ typedef struct message_type {
     const char *name;
     bool (*handle)(message *m, error *e); /* NULL: the request does it */
     ws_request *request;
+    ws_ask asks;
     bool before_auth; /* allowed without credentials */
 } message_type;
 
@@ -126,25 +128,25 @@ static bool on_batch(message *m, error *e);
  */
 
 static const message_type types[] = {
-    {"auth", on_auth, NULL, true},
-    {"ping", on_ping, NULL, false},
-    {"pong", on_pong, NULL, false},
-    {"close", on_close, NULL, true},
-    {"batch", on_batch, NULL, true},
-    {"text", on_direct, NULL, false},
-    {"binary", on_direct, NULL, false},
-    {"query", NULL, ws_request_query, false},
-    {"execute", NULL, ws_request_query, false},
-    {"begin", NULL, ws_request_begin, false},
-    {"commit", NULL, ws_request_commit, false},
-    {"rollback", NULL, ws_request_rollback, false},
-    {"savepoint", NULL, ws_request_savepoint, false},
-    {"status", NULL, ws_request_status, false},
-    {"cancel", NULL, ws_request_cancel, false},
-    {"subscribe", NULL, ws_request_subscribe, false},
-    {"unsubscribe", NULL, ws_request_unsubscribe, false},
-    {"ack", NULL, ws_request_ack, false},
-    {"publish", NULL, ws_request_publish, false},
+    {"auth", on_auth, NULL, WS_ASK_auth, true},
+    {"ping", on_ping, NULL, WS_ASK_nothing, false},
+    {"pong", on_pong, NULL, WS_ASK_nothing, false},
+    {"close", on_close, NULL, WS_ASK_nothing, true},
+    {"batch", on_batch, NULL, WS_ASK_nothing, true},
+    {"text", on_direct, NULL, WS_ASK_direct, false},
+    {"binary", on_direct, NULL, WS_ASK_direct, false},
+    {"query", NULL, ws_request_query, WS_ASK_statement, false},
+    {"execute", NULL, ws_request_query, WS_ASK_statement, false},
+    {"begin", NULL, ws_request_begin, WS_ASK_transaction, false},
+    {"commit", NULL, ws_request_commit, WS_ASK_transaction, false},
+    {"rollback", NULL, ws_request_rollback, WS_ASK_transaction, false},
+    {"savepoint", NULL, ws_request_savepoint, WS_ASK_transaction, false},
+    {"status", NULL, ws_request_status, WS_ASK_status, false},
+    {"cancel", NULL, ws_request_cancel, WS_ASK_cancel, false},
+    {"subscribe", NULL, ws_request_subscribe, WS_ASK_subscribe, false},
+    {"unsubscribe", NULL, ws_request_unsubscribe, WS_ASK_unsubscribe, false},
+    {"ack", NULL, ws_request_ack, WS_ASK_ack, false},
+    {"publish", NULL, ws_request_publish, WS_ASK_publish, false},
 };
 
 /* Whether the endpoint takes it. */
@@ -205,6 +207,8 @@ static bool dispatch(message *m, json_t *root, error *e)
         return error_set(e, ERR_INVALID_MESSAGE, "a message of type '%s' has no receiver", m->type);
     if (json_is_null(m->payload) && t->handle != on_direct)
         m->payload = NULL;
+    if (!ws_may_ask(m->c, t->asks, e))
+        return false;
     return t->handle ? t->handle(m, e) : t->request(m->c, m->id_text, m->payload, e);
 }
 

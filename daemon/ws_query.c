@@ -5,6 +5,7 @@
 #include "daemon/params.h"
 #include "daemon/problem.h"
 #include "daemon/ws.h"
+#include "daemon/ws_asks.h"
 #include "daemon/ws_requests.h"
 #include "daemon/ws_status.h"
 #include "json/read.h"
@@ -186,6 +187,8 @@ static run *make_run(conn *c, json_t *root, error *e)
 static bool on_query(conn *c, json_t *root, error *e)
 {
     query_state *s = c->ws->state;
+    if (!ws_may_ask(c, WS_ASK_statement, e))
+        return false;
     if (s->now) {
         error_set(e, ERR_BUSY, "a query of this connection is under way");
         return error_hint(e, "Wait for its end, cancel it with {\"cancel\":true}, or open another "

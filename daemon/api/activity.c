@@ -1,5 +1,5 @@
-/* GET /monitoring/queries, GET and DELETE /monitoring/queries/{id}: what connections have run at
- * the moment. */
+/* GET /monitoring/queries, GET and DELETE /monitoring/queries/{id}, POST /query/{id}/cancel: what
+ * connections have run at the moment. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,17 +216,78 @@ void api_get_active_query(request *q)
     survey_start(q->c, &searches, xstrdup(q->params[0]));
 }
 
-void api_cancel_active_query(request *q)
+/* ---- cancelling ---- */
+
+/* Who wants to cancel which. */
+typedef struct cancelling {
+    const char *id;     /* owned */
+    const identity *by; /* held */
+    bool found;         /* of a part: here */
+} cancelling;
+
+static void cancel_if_own(run *r, void *arg)
+{
+    cancelling *c = arg;
+    if (strcmp(r->job.id, c->id) != 0 || !identity_same(r->who, c->by))
+        return;
+    engine_cancel(r->home->d->engine, &r->job, ERR_CANCELLED);
+    c->found = true;
+}
+
+static void cancel_here(survey *s, reactor *r, void *part)
+{
+    const cancelling *wanted = s->arg;
+    cancelling *here = part;
+    here->id = wanted->id;
+    here->by = wanted->by;
+    walk(r, cancel_if_own, here);
+}
+
+static void reply_cancelled(request *q, const char *id)
 {
     buf out;
     json_writer w;
-    if (!engine_cancel_id(q->c->r->d->engine, q->params[0], ERR_CANCELLED)) {
-        not_found(q, q->params[0]);
-        return;
-    }
     http_begin_json(&w, &out);
-    jw_key_str(&w, "id", q->params[0]);
+    jw_key_str(&w, "id", id);
     jw_key(&w, "cancelled");
     jw_bool(&w, true);
     http_end_json(q, 200, &w);
+}
+
+static void cancel_done(survey *s, conn *asker)
+{
+    cancelling *wanted = s->arg;
+    request *q = asker->state == CONN_DEAD ? NULL : asker->req;
+    bool found = false;
+    for (int i = 0; i < s->n_parts; i++)
+        found = found || ((cancelling *)survey_part(s, i))->found;
+    if (q && found)
+        reply_cancelled(q, wanted->id);
+    else if (q)
+        not_found(q, wanted->id);
+    mem_free((char *)(uintptr_t)wanted->id);
+    identity_release(wanted->by);
+    mem_free(wanted);
+}
+
+/* His own; those of others are the matter of api_cancel_active_query, unless he may that too. */
+void api_cancel_query(request *q)
+{
+    static const survey_kind own = {sizeof(cancelling), cancel_here, cancel_done};
+    if (identity_may(q->who, SCOPE_connections)) {
+        api_cancel_active_query(q);
+        return;
+    }
+    cancelling *wanted = xalloc(sizeof *wanted);
+    wanted->id = xstrdup(q->params[0]);
+    wanted->by = identity_hold(q->who);
+    survey_start(q->c, &own, wanted);
+}
+
+void api_cancel_active_query(request *q)
+{
+    if (engine_cancel_id(q->c->r->d->engine, q->params[0], ERR_CANCELLED))
+        reply_cancelled(q, q->params[0]);
+    else
+        not_found(q, q->params[0]);
 }

@@ -1,4 +1,4 @@
-/* POST /query, /batch and /query/{id}/cancel. */
+/* POST /query and /batch, and statements in a transaction. */
 #include "daemon/api/api.h"
 #include "daemon/encode.h"
 #include "daemon/params.h"
@@ -102,22 +102,4 @@ void api_run_batch(request *q)
         r->job.timeout_us = timeout_ms * 1000;
     http_answer_with(q, r);
     run_submit(r);
-}
-
-void api_cancel_query(request *q)
-{
-    error e;
-    buf out;
-    json_writer w;
-    if (!engine_cancel_id(q->c->r->d->engine, q->params[0], ERR_CANCELLED)) {
-        error_set(&e, ERR_NOT_FOUND, "no query with the id '%s' runs", q->params[0]);
-        http_reply_error(q, &e);
-        return;
-    }
-    http_begin_json(&w, &out);
-    jw_key(&w, "id");
-    jw_str(&w, q->params[0]);
-    jw_key(&w, "cancelled");
-    jw_bool(&w, true);
-    http_end_json(q, 200, &w);
 }

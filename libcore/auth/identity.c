@@ -53,3 +53,26 @@ const char *identity_kind_name(identity_kind kind)
     static const char *const names[] = {"root", "user", "key", "token"};
     return (unsigned)kind < sizeof names / sizeof *names ? names[kind] : "unknown";
 }
+
+void identity_owner(const identity *who, char out[IDENTITY_OWNER])
+{
+    snprintf(out, IDENTITY_OWNER, "%s:%s:%s", identity_kind_name(who->kind), who->key, who->name);
+}
+
+bool identity_same(const identity *a, const identity *b)
+{
+    return a && b && a->kind == b->kind && strcmp(a->key, b->key) == 0 &&
+           strcmp(a->name, b->name) == 0;
+}
+
+bool identity_check(const identity *who, unsigned scope, error *e)
+{
+    if (!scope || identity_may(who, scope))
+        return true;
+    error_set(e, ERR_PERMISSION_DENIED, "%s may not do this", who ? who->name : "a stranger");
+    for (unsigned bit = 0; bit < SCOPE_COUNT; bit++) {
+        if (scope == 1u << bit)
+            error_hint(e, "It takes a role with the scope \"%s\".", scope_name((auth_scope)bit));
+    }
+    return false;
+}

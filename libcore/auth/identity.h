@@ -8,9 +8,10 @@
 #include <stdint.h>
 
 #include "auth/rights.h"
+#include "base/error.h"
 #include "engine/access.h"
 
-enum { IDENTITY_NAME = 64, IDENTITY_ID = 40 };
+enum { IDENTITY_NAME = 64, IDENTITY_ID = 40, IDENTITY_OWNER = 120 };
 
 typedef enum identity_kind {
     IDENTITY_ROOT,  /* by the token in DIR/root.token */
@@ -41,6 +42,14 @@ void identity_release(const identity *who);
 
 /* "root", "user", "key", "token". */
 const char *identity_kind_name(identity_kind kind);
+
+/* Who it is, in a text that nobody else has: what belongs to somebody (transactions, answers that
+ * are kept for him) is known by it. A key is somebody else than the user who made it. */
+void identity_owner(const identity *who, char out[IDENTITY_OWNER]);
+bool identity_same(const identity *a, const identity *b);
+
+/* PERMISSION_DENIED, with the scope in the hint, unless he has it (SCOPE_*; 0: none is needed). */
+bool identity_check(const identity *who, unsigned scope, error *e);
 
 /* scope: SCOPE_*, stream: STREAM_*. A stranger may nothing. */
 static inline bool identity_may(const identity *who, unsigned scope)

@@ -113,6 +113,7 @@ typedef enum job_kind {
 } job_kind;
 
 enum { ENGINE_ID_MAX = 64 }; /* bytes of a client-chosen job id and of a transaction id */
+enum { ENGINE_OWNER_MAX = 119 };
 
 /* Rows to insert, all in one savepoint: the whole chunk or nothing of it. */
 typedef struct job_rows {
@@ -222,6 +223,8 @@ struct job {
     const auth_change *auth;    /* JOB_AUTH: all of them or none */
     char id[ENGINE_ID_MAX + 1]; /* cancel by this; empty: the engine chooses */
     char tx[ENGINE_ID_MAX + 1]; /* JOB_TX_*: which transaction */
+    const char *whose;          /* JOB_TX_*: whose it is, ENGINE_OWNER_MAX bytes at most: for others
+                                   it is not there. NULL: of anybody */
     int64_t timeout_us;         /* from submit to the last row, 0: the engine's default */
     int64_t max_rows;           /* 0: no limit */
     job_origin origin;          /* JOB_QUERY */

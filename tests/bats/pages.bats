@@ -145,18 +145,26 @@ END
 
 @test "stored queries are in the document, in both its forms, as soon as they are there" {
   start_daemon
-  get /api-docs/openapi.json
+  known=(-H "Authorization: Bearer $TOKEN")
+  get /api-docs/openapi.json "${known[@]}"
   before=$(sed -n 's/^etag: //p' <<<"$headers")
   api POST /queries '{"name":"by-id","sql":"SELECT :id","parameters":[{"name":"id","type":"integer","required":true}]}'
   [ "$status_code" = 201 ]
-  get /api-docs/openapi.json -H "If-None-Match: $before"
+  get /api-docs/openapi.json "${known[@]}" -H "If-None-Match: $before"
   [ "$status_code" = 200 ]
   jq -e '.paths["/api/v1/queries/by-id"] | .get.operationId and .post.operationId' <<<"$body"
   cp "$T/answer" "$T/openapi.json"
-  get /api-docs/openapi.yaml --compressed
+  get /api-docs/openapi.yaml --compressed "${known[@]}"
   "$PYTHON" -c 'import json, sys, yaml
 assert yaml.safe_load(open(sys.argv[1])) == json.load(open(sys.argv[2]))' "$T/answer" "$T/openapi.json"
+  for path in /api-docs/openapi.json /api-docs/openapi.yaml; do # strangers learn nothing of them
+    get "$path"
+    [ "$status_code" = 200 ]
+    [[ $body != *by-id* ]]
+    get "$path" -H 'Authorization: Bearer wrong'
+    [[ $status_code = 200 && $body != *by-id* ]]
+  done
   api DELETE /queries/by-id
-  get /api-docs/openapi.json
+  get /api-docs/openapi.json "${known[@]}"
   grep -qxF "etag: $before" <<<"$headers"
 }

@@ -86,7 +86,8 @@ typedef struct held {
 /* The interactive transaction that has the writer. */
 typedef struct open_tx {
     char id[33];
-    int64_t opened_us, last_us; /* monotonic; last_us: when its last statement ended */
+    char whose[ENGINE_OWNER_MAX + 1]; /* job.whose of who began it; empty: NULL */
+    int64_t opened_us, last_us;       /* monotonic; last_us: when its last statement ended */
 } open_tx;
 
 typedef struct ended_tx {

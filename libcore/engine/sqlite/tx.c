@@ -1,6 +1,7 @@
 /* Interactive transactions: one at a time, it has the writer from begin to its end. Other writes
  * wait in the queue meanwhile, so idle time and total time are limited. */
 #include <openssl/rand.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -154,6 +155,11 @@ static const char *run_rollback(store *g, job *j)
     return ended_rolled_back;
 }
 
+static bool is_owner(const open_tx *t, const job *j)
+{
+    return !j->whose || strcmp(j->whose, t->whose) == 0;
+}
+
 /* One job for the open transaction. Why the transaction ended with it, NULL when it goes on. */
 static const char *serve_one(store *g, job *j)
 {
@@ -162,7 +168,7 @@ static const char *serve_one(store *g, job *j)
         job_stopped(g, j);
         return NULL;
     }
-    if (strcmp(j->tx, w->tx.id) != 0) {
+    if (strcmp(j->tx, w->tx.id) != 0 || !is_owner(&w->tx, j)) {
         tx_refuse(g, j);
         return NULL;
     }
@@ -197,6 +203,7 @@ void tx_run(store *g, job *begin)
     error e;
     exec_begin(begin);
     w->tx = (open_tx){.opened_us = clock_mono_us()};
+    snprintf(w->tx.whose, sizeof w->tx.whose, "%s", begin->whose ? begin->whose : "");
     if (!make_id(w->tx.id, &e) || !txn_begin(g, &e)) {
         job_finish(g, begin, 0, &e);
         return;
