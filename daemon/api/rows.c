@@ -21,6 +21,8 @@ static void inspected(run *look)
     bool ok = !look->failed && row_table_read(&op->table, look->job.text.data, look->job.text.len,
                                               &op->r->job.mem, &e);
     run_free(look);
+    if (ok)
+        rows_apply_grants(op);
     if (!ok || !op->prepare(q, op, &e)) {
         http_reply_error(q, &e);
         return;
@@ -30,22 +32,24 @@ static void inspected(run *look)
     run_submit(op->r);
 }
 
-void rows_start(request *q, const run_encoder *encoder, job_kind kind, size_t size,
+void rows_start(request *q, const run_encoder *encoder, job_kind kind, size_t size, unsigned ops,
                 bool (*prepare)(request *q, rows_op *op, error *e))
 {
     error e;
     run *r = run_new(q->c, encoder, kind), *look = run_new(q->c, &encode_none, JOB_INSPECT);
     rows_op *op = arena_alloc(&r->job.mem, size);
     look->job.table = arena_strndup(&look->job.mem, q->params[0], strlen(q->params[0]));
+    look->job.as = NULL; /* what is told of it is seen to here */
     look->on_done = inspected;
-    if (!op || !look->job.table) {
+    if (op)
+        op->r = r;
+    if ((!op || !look->job.table) ? !rows_no_memory(&e) : !rows_may(op, q->params[0], ops, &e)) {
         run_free(r);
         run_free(look);
-        rows_no_memory(&e);
         http_reply_error(q, &e);
         return;
     }
-    op->r = r;
+    op->ops = ops;
     op->prepare = prepare;
     r->state = op;
     q->arg = op;
@@ -56,7 +60,8 @@ void rows_start(request *q, const run_encoder *encoder, job_kind kind, size_t si
 bool rows_room(rows_op *op, size_t n_stmts, error *e)
 {
     op->stmts = arena_alloc(&op->r->job.mem, sizeof *op->stmts * (n_stmts + 1));
-    return op->stmts || rows_no_memory(e);
+    op->extras = arena_alloc(&op->r->job.mem, sizeof *op->extras * (n_stmts + 1));
+    return (op->stmts && op->extras) || rows_no_memory(e);
 }
 
 /* A preference is name=value, or name="value", perhaps with parameters behind a semicolon. */

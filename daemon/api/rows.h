@@ -20,9 +20,11 @@ typedef struct row_column {
     bool key;
     bool generated;
     bool not_null;
-    bool text;  /* of TEXT affinity */
-    bool loose; /* without affinity: it holds what it was given */
-    bool real;  /* of REAL affinity */
+    bool text;   /* of TEXT affinity */
+    bool loose;  /* without affinity: it holds what it was given */
+    bool real;   /* of REAL affinity */
+    bool hidden; /* may not be read: answers are without it */
+    bool masked; /* some rows that may be read may show something else in its place */
 } row_column;
 
 typedef struct row_table {
@@ -30,10 +32,11 @@ typedef struct row_table {
     const char *kind; /* "view" or "virtual table", which are read only; NULL: a table */
     bool triggers;
     int n_columns;
-    row_column *columns; /* a table without a primary key begins with its rowid */
-    int n_key;           /* 0: rows have no key */
-    int *key;            /* the columns of the key, in its order */
-    const char *rowid;   /* a name that means the rowid; NULL: there is none */
+    row_column *columns;        /* a table without a primary key begins with its rowid */
+    int n_key;                  /* 0: rows have no key */
+    int *key;                   /* the columns of the key, in its order */
+    const char *rowid;          /* a name that means the rowid; NULL: there is none */
+    const access_table *grants; /* what statements must be held to; NULL: to nothing */
 } row_table;
 
 /* Reads what JOB_INSPECT has answered; everything is copied into mem. */
@@ -62,6 +65,9 @@ bool row_item_next(const char **at, char end, arena *mem, row_item *out, error *
 /* A whole text as an item; quotes count where the column has no affinity. */
 bool row_item_of(const char *text, const row_column *c, arena *mem, row_item *out, error *e);
 bool row_item_value(const row_item *item, const row_column *c, arena *mem, value *out, error *e);
+/* What is shown in a column's place has no type: a text becomes the number that the column would
+ * have made of it. */
+void row_value_as_shown(const row_column *c, value *v);
 
 /* The values of a key from its place in the path: t->n_key of them. */
 bool row_key_read(const row_table *t, const char *text, arena *mem, value **out, error *e);
@@ -73,16 +79,27 @@ void row_path_add(buf *out, const char *text, size_t n);
 /* ---- an operation -----------------------------------------------------------------------------
  */
 
+/* What a row that a statement gives has behind its columns, for rows_judge. */
+typedef enum row_extra {
+    ROW_EXTRA_NONE,
+    ROW_EXTRA_MAY,     /* whether it may be written */
+    ROW_EXTRA_WRITTEN, /* whether it may be as it has become, and whether it may be read */
+    ROW_EXTRA_CHANGES, /* (the only value) whether the statement before has changed anything */
+} row_extra;
+
 typedef struct rows_op {
     run *r;
     row_table table;
+    unsigned ops;       /* of access_op: what the operation takes */
     engine_stmt *stmts; /* of r->job, with room for as many as rows_room was told */
+    row_extra *extras;  /* one for each */
     bool (*prepare)(request *q, struct rows_op *op, error *e);
 } rows_op;
 
 /* Looks at the table that the path names, then calls `prepare` and submits the run; when that
- * fails the request is answered. size: of the structure that begins with a rows_op. */
-void rows_start(request *q, const run_encoder *encoder, job_kind kind, size_t size,
+ * fails the request is answered. size: of the structure that begins with a rows_op; ops: of
+ * access_op, what the operation takes (reading what was written comes on top where it may). */
+void rows_start(request *q, const run_encoder *encoder, job_kind kind, size_t size, unsigned ops,
                 bool (*prepare)(request *q, rows_op *op, error *e));
 bool rows_room(rows_op *op, size_t n_stmts, error *e);
 /* Whether the header Prefer (RFC 7240) has name=wanted. */
@@ -104,17 +121,30 @@ typedef struct row_sql {
     buf text;
     value *params;
     int n, cap;
+    bool where; /* it has a condition */
+    row_extra extra;
 } row_sql;
 
 void row_sql_init(row_sql *s, rows_op *op);
 void row_sql_add(row_sql *s, const char *text);
 void row_sql_name(row_sql *s, const char *name);
-/* A name with the table's before it: it can only be a column's. */
+/* The table, where it is read or written. */
+void row_sql_table(row_sql *s);
+/* How a statement begins. With grants, OR ABORT: a table may say ON CONFLICT REPLACE of a key, and
+ * would have rows replaced that may not be touched. */
+const char *row_sql_insert(const rows_op *op); /* "INSERT INTO " */
+const char *row_sql_update(const rows_op *op); /* "UPDATE " */
+/* A name with the table's before it: it can only be a column's, and is its value itself. */
 void row_sql_column(row_sql *s, const char *name);
+void row_sql_add_column(buf *out, const row_table *t, const char *name);
 void row_sql_value(row_sql *s, const value *v);
-/* Every column of the table. */
+/* Every column of the table as it may be seen; NULL for one that may not. */
 void row_sql_all_columns(row_sql *s);
-/* " WHERE" and the conditions on the key. */
+/* " WHERE" or " AND", before a condition. */
+void row_sql_and(row_sql *s);
+/* The condition that a row may be seen, where there is one. */
+void row_sql_seen(row_sql *s);
+/* The conditions on the key, of rows that may be seen. */
 void row_sql_where_key(row_sql *s, const value *key);
 /* " SET" and the assignments. */
 void row_sql_set(row_sql *s, const row_values *v);
@@ -136,8 +166,35 @@ bool row_values_read(rows_op *op, json_t *object, bool skip_generated, const cha
 /* ---- filters and order ------------------------------------------------------------------------
  */
 
-/* Adds the conditions that the query has on columns, each behind " WHERE" or " AND". *any: whether
- * there is one. */
+/* Adds the conditions that the query has on columns. *any: whether there is one. */
 bool row_filter_add(row_sql *s, const request *q, bool *any, error *e);
+
+/* ---- grants (rows_grants.c) -------------------------------------------------------------------
+ * With grants (row_table.grants) a statement gets terms of policies; without, none of these is
+ * needed, and none of them may be added. */
+
+/* PERMISSION_DENIED unless some grant has each of the operations. */
+bool rows_may(const rows_op *op, const char *table, unsigned ops, error *e);
+/* Sees whether the operation must be held to grants, when the table is known. */
+void rows_apply_grants(rows_op *op);
+/* PERMISSION_DENIED for a column that is hidden. */
+bool row_column_readable(const row_table *t, const row_column *c, error *e);
+/* Whether every row that may be seen shows its key as it is. */
+bool row_key_is_shown(const row_table *t);
+/* PERMISSION_DENIED unless one grant has the operation for all of these columns. */
+bool rows_may_write(const row_table *t, access_op op, const row_values *v, error *e);
+
+/* The column as it may be seen. */
+void row_sql_shown(row_sql *s, const row_column *c);
+/* Terms: of rows that may be read; that may be written in these columns (NULL: deleted). */
+void row_sql_visible(row_sql *s);
+void row_sql_writable(row_sql *s, access_op op, const row_values *v);
+/* Ends what is RETURNING: the row may be as it has become by an INSERT, an UPDATE or either of them
+ * (what they give values to; NULL: it is not that); it may be read. */
+void row_sql_written(row_sql *s, const row_values *inserted, const row_values *updated);
+
+/* What stands behind the columns of a row that the present statement gives: sets r->refusal, or
+ * says whether the row may be seen. Engine threads. */
+bool rows_judge(run *r, const rows_op *op, const value *extra);
 
 #endif

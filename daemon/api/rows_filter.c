@@ -1,6 +1,7 @@
 /* Conditions on columns from the query: COLUMN=OP.VALUE. */
 #include "daemon/api/rows.h"
 #include "daemon/route.h"
+#include "engine/policy.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +31,16 @@ static bool unknown(const row_column *c, const char *text, error *e)
                       c->name);
 }
 
+/* What a condition is about. A column that is never masked stands for itself, so that its type and
+ * collation count, inside what guards it (add_guarded); another is what is shown in its place. */
+static void add_subject(row_sql *s, const row_column *c)
+{
+    if (c->masked)
+        row_sql_shown(s, c);
+    else
+        row_sql_column(s, c->name);
+}
+
 static bool add_compared(row_sql *s, const row_column *c, const char *sql, const char *text,
                          bool like, error *e)
 {
@@ -42,7 +53,9 @@ static bool add_compared(row_sql *s, const row_column *c, const char *sql, const
         v = (value){.type = VALUE_TEXT, .len = item.n, .p = item.text};
     else if (!row_item_value(&item, c, mem, &v, e))
         return false;
-    row_sql_column(s, c->name);
+    if (c->masked)
+        row_value_as_shown(c, &v);
+    add_subject(s, c);
     row_sql_add(s, sql);
     row_sql_value(s, &v);
     return true;
@@ -53,13 +66,15 @@ static bool add_list(row_sql *s, const row_column *c, const char *text, error *e
 {
     const char *at = text;
     arena *mem = &s->op->r->job.mem;
-    row_sql_column(s, c->name);
+    add_subject(s, c);
     row_sql_add(s, " IN (");
     for (bool first = true; *at != ')' || !first; first = false) {
         row_item item;
         value v;
         if (!row_item_next(&at, ')', mem, &item, e) || !row_item_value(&item, c, mem, &v, e))
             return false;
+        if (c->masked)
+            row_value_as_shown(c, &v);
         if (!first)
             row_sql_add(s, ", ");
         row_sql_value(s, &v);
@@ -83,7 +98,7 @@ static bool add_is(row_sql *s, const row_column *c, const char *text)
                   {"false", " IS FALSE"}};
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
         if (strcmp(text, states[i].name) == 0) {
-            row_sql_column(s, c->name);
+            add_subject(s, c);
             row_sql_add(s, states[i].sql);
             return true;
         }
@@ -120,6 +135,26 @@ static bool add_one(row_sql *s, const row_column *c, const char *text, error *e)
     return true;
 }
 
+/* No condition is looked at for a row that may not be seen, whose value it could tell by what it
+ * takes or by failing: SQLite is free to look at the terms of a WHERE in any order. */
+static bool add_guarded(row_sql *s, const row_column *c, const char *text, error *e)
+{
+    const access_table *grants = s->op->table.grants;
+    if (!grants || c->masked)
+        return add_one(s, c, text, e);
+    buf before = s->text;
+    s->text = BUF_INIT;
+    row_sql_add(s, "(");
+    bool ok = add_one(s, c, text, e);
+    row_sql_add(s, ")");
+    buf condition = s->text;
+    s->text = before;
+    policy_column(&s->text, grants, c->name, buf_cstr(&condition));
+    s->text.failed = s->text.failed || condition.failed;
+    buf_free(&condition);
+    return ok;
+}
+
 static bool is_described(const request *q, const char *name, size_t n)
 {
     for (int i = 0; i < q->route->n_query; i++) {
@@ -144,11 +179,11 @@ bool row_filter_add(row_sql *s, const request *q, bool *any, error *e)
             n -= 2;
         }
         const row_column *c = row_table_find(&s->op->table, name, n, e);
-        if (!c)
+        if (!c || !row_column_readable(&s->op->table, c, e))
             return false;
-        row_sql_add(s, *any ? " AND " : " WHERE ");
+        row_sql_and(s);
         *any = true;
-        if (!add_one(s, c, at[len] ? at + len + 1 : "", e))
+        if (!add_guarded(s, c, at[len] ? at + len + 1 : "", e))
             return false;
     }
     return true;

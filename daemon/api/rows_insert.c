@@ -46,10 +46,23 @@ static bool read_upsert(upsert *u, rows_op *op, const request *q, error *e)
         for (; u->n < t->n_key; u->n++)
             u->columns[u->n] = &t->columns[t->key[u->n]];
     }
+    return !u->merge || rows_may(op, t->name, ACCESS_UPDATE, e);
+}
+
+/* What an upsert sets: all that is given but the columns that tell a row. */
+static bool changed(const upsert *u, const row_values *v, arena *mem, row_values *out, error *e)
+{
+    *out = (row_values){.columns = arena_alloc(mem, sizeof *out->columns * (size_t)(v->n + 1))};
+    if (!out->columns)
+        return rows_no_memory(e);
+    for (int i = 0; i < v->n; i++) {
+        if (!has_column(u, v->columns[i]))
+            out->columns[out->n++] = v->columns[i];
+    }
     return true;
 }
 
-static void add_upsert(row_sql *s, const upsert *u, const row_values *v)
+static void add_upsert(row_sql *s, const upsert *u, const row_values *v, const row_values *sets)
 {
     int n = 0;
     if (!u->merge && !u->ignore)
@@ -75,16 +88,40 @@ static void add_upsert(row_sql *s, const upsert *u, const row_values *v)
         row_sql_add(s, " = ");
         row_sql_column(s, u->columns[0]->name);
     }
+    if (u->merge && s->op->table.grants) {
+        row_sql_add(s, " WHERE ");
+        row_sql_visible(s);
+        row_sql_add(s, " AND ");
+        row_sql_writable(s, ACCESS_UPDATE, sets);
+    }
+}
+
+/* What a row of a request gives values to. */
+typedef struct insertion {
+    row_values all;
+    row_values sets; /* of these, what an upsert sets in a row that is there */
+} insertion;
+
+static bool read_insertion(rows_op *op, const upsert *u, json_t *row, const char *where,
+                           insertion *out, error *e)
+{
+    *out = (insertion){0};
+    if (!row_values_read(op, row, false, where, &out->all, e) ||
+        !rows_may_write(&op->table, ACCESS_INSERT, &out->all, e))
+        return false;
+    return !u->merge || (changed(u, &out->all, &op->r->job.mem, &out->sets, e) &&
+                         rows_may_write(&op->table, ACCESS_UPDATE, &out->sets, e));
 }
 
 /* Begins a statement that inserts one row. */
-static bool add_insert(row_sql *s, const upsert *u, json_t *row, const char *where, error *e)
+static bool add_insert(row_sql *s, const upsert *u, json_t *row, const char *where, insertion *in,
+                       error *e)
 {
-    row_values v;
-    if (!row_values_read(s->op, row, false, where, &v, e))
+    if (!read_insertion(s->op, u, row, where, in, e))
         return false;
-    row_sql_add(s, "INSERT INTO ");
-    row_sql_name(s, s->op->table.name);
+    const row_values v = in->all;
+    row_sql_add(s, row_sql_insert(s->op));
+    row_sql_table(s);
     if (!v.n && (u->merge || u->ignore))
         return error_set(e, ERR_INVALID_MESSAGE,
                          "%sa row without values cannot be compared with those that are there",
@@ -99,7 +136,7 @@ static bool add_insert(row_sql *s, const upsert *u, json_t *row, const char *whe
         row_sql_value(s, &v.values[i]);
     }
     row_sql_add(s, v.n ? ")" : "");
-    add_upsert(s, u, &v);
+    add_upsert(s, u, &v, &in->sets);
     return true;
 }
 
@@ -114,10 +151,22 @@ static bool add_look(rows_op *op, error *e)
     row_sql_add(&s, "SELECT");
     row_sql_all_columns(&s);
     row_sql_add(&s, " FROM ");
-    row_sql_name(&s, op->table.name);
-    row_sql_add(&s, " WHERE ");
+    row_sql_table(&s);
+    row_sql_and(&s);
     row_sql_column(&s, op->table.rowid);
     row_sql_add(&s, " = last_insert_rowid()");
+    row_sql_seen(&s);
+    return row_sql_end(&s, true, e);
+}
+
+/* An upsert whose row is there and may not be changed does nothing, in silence. (What the engine
+ * writes for itself leaves changes() other than 0 only behind a change.) */
+static bool add_changes(rows_op *op, error *e)
+{
+    row_sql s;
+    row_sql_init(&s, op);
+    row_sql_add(&s, "SELECT changes()");
+    s.extra = ROW_EXTRA_CHANGES;
     return row_sql_end(&s, true, e);
 }
 
@@ -125,19 +174,25 @@ static bool prepare_one(request *q, rows_op *op, error *e)
 {
     one_row *o = (one_row *)op;
     upsert u;
+    insertion in;
     row_sql s;
     o->action = ROW_INSERT;
     op->r->on_done = one_row_done;
     if (!row_table_writable(&op->table, e) || !read_upsert(&u, op, q, e) || !rows_room(op, 2, e))
         return false;
+    bool asks = u.merge && op->table.grants;
     o->creates = !u.ignore;
     bool looks = op->table.triggers && op->table.rowid && !u.merge && !u.ignore;
     o->untagged = op->table.triggers && !looks;
     row_sql_init(&s, op);
-    bool ok = add_insert(&s, &u, q->doc, "", e);
+    bool ok = add_insert(&s, &u, q->doc, "", &in, e);
     row_sql_add(&s, " RETURNING");
     row_sql_all_columns(&s);
-    return row_sql_end(&s, ok, e) && (!looks || add_look(op, e));
+    if (ok && op->table.grants) {
+        row_sql_add(&s, ", ");
+        row_sql_written(&s, &in.all, u.merge ? &in.sets : NULL);
+    }
+    return row_sql_end(&s, ok, e) && (!looks || add_look(op, e)) && (!asks || add_changes(op, e));
 }
 
 /* ---- many -------------------------------------------------------------------------------------
@@ -162,18 +217,24 @@ static bool prepare_many(request *q, rows_op *op, error *e)
     if (n == 0 || n > (size_t)most)
         return error_set(e, ERR_INVALID_MESSAGE, "there are %zu rows; 1 to %lld are allowed", n,
                          (long long)most);
-    if (!row_table_writable(&op->table, e) || !read_upsert(&u, op, q, e) || !rows_room(op, n, e))
+    if (!row_table_writable(&op->table, e) || !read_upsert(&u, op, q, e) ||
+        !rows_room(op, 2 * n, e))
+        return false;
+    bool asks = u.merge && op->table.grants;
+    m->per_row = asks ? 2 : 1;
+    if (m->returns && !rows_may(op, op->table.name, ACCESS_SELECT, e))
         return false;
     json_array_foreach(rows, i, item)
     {
         row_sql s;
+        insertion in = {0};
         snprintf(where, sizeof where, "rows[%zu].", i);
         row_sql_init(&s, op);
         bool ok = json_is_object(item) ||
                   error_set(e, ERR_INVALID_MESSAGE, "rows[%zu] is not an object of columns", i);
-        ok = ok && add_insert(&s, &u, item, where, e);
-        many_rows_returning(m, &s);
-        if (!row_sql_end(&s, ok, e))
+        ok = ok && add_insert(&s, &u, item, where, &in, e);
+        many_rows_returning(m, &s, &in.all, u.merge ? &in.sets : NULL);
+        if (!row_sql_end(&s, ok, e) || (asks && !add_changes(op, e)))
             return false;
     }
     return true;
@@ -182,7 +243,8 @@ static bool prepare_many(request *q, rows_op *op, error *e)
 void api_insert_rows(request *q)
 {
     if (rows_of(q->doc))
-        rows_start(q, &encode_many_rows, JOB_ATOMIC, sizeof(many_rows), prepare_many);
+        rows_start(q, &encode_many_rows, JOB_ATOMIC, sizeof(many_rows), ACCESS_INSERT,
+                   prepare_many);
     else
-        rows_start(q, &encode_one_row, JOB_ATOMIC, sizeof(one_row), prepare_one);
+        rows_start(q, &encode_one_row, JOB_ATOMIC, sizeof(one_row), ACCESS_INSERT, prepare_one);
 }

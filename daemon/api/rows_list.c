@@ -139,7 +139,8 @@ static bool read_select(listing *l, const char *select, error *e)
         row_item item;
         const row_column *c;
         if (!row_item_next(&select, '\0', mem, &item, e) ||
-            !(c = row_table_find(t, item.text, item.n, e)) || !select_column(&l->shown, c, e))
+            !(c = row_table_find(t, item.text, item.n, e)) || !row_column_readable(t, c, e) ||
+            !select_column(&l->shown, c, e))
             return false;
         select += *select == ',';
     }
@@ -152,7 +153,8 @@ static bool add_count(listing *l, const request *q, error *e)
     bool any;
     row_sql_init(&s, &l->op);
     row_sql_add(&s, "SELECT count(*) FROM ");
-    row_sql_name(&s, l->op.table.name);
+    row_sql_table(&s);
+    row_sql_seen(&s);
     return row_sql_end(&s, row_filter_add(&s, q, &any, e), e);
 }
 
@@ -166,17 +168,18 @@ static bool add_page(listing *l, const request *q, error *e)
     row_sql_add(&s, "SELECT");
     for (int i = 0; i < l->shown.n_columns; i++) {
         row_sql_add(&s, i ? ", " : " ");
-        row_sql_column(&s, l->shown.columns[i].name);
+        row_sql_shown(&s, &l->shown.columns[i]);
     }
     for (int i = 0; i < l->order.n; i++) {
         row_sql_add(&s, ", ");
-        row_sql_column(&s, l->order.terms[i].column);
+        row_order_add_term(&s, &l->order.terms[i]);
     }
     row_sql_add(&s, " FROM ");
-    row_sql_name(&s, l->op.table.name);
+    row_sql_table(&s);
+    row_sql_seen(&s);
     ok = row_filter_add(&s, q, &any, e);
     if (ok && l->order.after) {
-        row_sql_add(&s, any ? " AND " : " WHERE ");
+        row_sql_and(&s);
         row_order_add_after(&s, &l->order);
     }
     row_order_add(&s, &l->order);
@@ -204,5 +207,5 @@ static bool prepare(request *q, rows_op *op, error *e)
 
 void api_list_rows(request *q)
 {
-    rows_start(q, &encode_rows, JOB_QUERY, sizeof(listing), prepare);
+    rows_start(q, &encode_rows, JOB_QUERY, sizeof(listing), ACCESS_SELECT, prepare);
 }

@@ -8,6 +8,7 @@ enum { ORDER_MAX = 16, CURSOR_MAX = 1500 }; /* columns; bytes, since it comes ba
 
 typedef struct order_term {
     const char *column;
+    const row_column *of; /* NULL: the rowid, where it is no column */
     bool descending, not_null;
 } order_term;
 
@@ -24,6 +25,8 @@ typedef struct row_order {
 /* From the parameters `order` and `cursor`, which may be NULL. */
 bool row_order_read(row_order *o, const row_table *t, const char *order, const char *cursor,
                     arena *mem, error *e);
+/* What is ordered by: a column as it is shown, so that the order of others tells nothing. */
+void row_order_add_term(row_sql *s, const order_term *term);
 /* The condition that a row comes behind `after`, which is there. */
 void row_order_add_after(row_sql *s, const row_order *o);
 /* " ORDER BY ..." where there is something to order by. */

@@ -9,7 +9,7 @@
 static void begin(run *r)
 {
     one_row *o = r->state;
-    o->existed = o->written = false;
+    o->existed = o->written = o->unseen = false;
     o->etag[0] = '\0';
     o->location = NULL;
 }
@@ -75,29 +75,52 @@ static void locate(run *r, const value *row)
     buf_free(&out);
 }
 
-static void row(run *r, const value *v, int n)
+/* Nothing is told of it. */
+static void forget(run *r)
 {
     one_row *o = r->state;
+    o->unseen = true;
+    o->etag[0] = '\0';
+    buf_clear(&r->out);
+}
+
+static void take_row(run *r, const value *v, int n)
+{
+    one_row *o = r->state;
+    int n_columns = o->op.table.n_columns;
+    row_extra extra = o->op.extras[r->statements];
     tag(r, v);
     if (is_look(r)) {
         o->existed = true;
         check_conditions(r);
     } else {
-        if (n > o->op.table.n_columns)
-            check_same(r, v + o->op.table.n_columns);
-        if (!o->existed)
+        if (n > n_columns && extra == ROW_EXTRA_NONE)
+            check_same(r, v + n_columns);
+        if (!o->existed && row_key_is_shown(&o->op.table))
             locate(r, v);
     }
+    o->unseen = false;
     buf_clear(&r->out);
     jw_init(&r->w, &r->out);
     row_write(&r->w, &o->op.table, v);
+}
+
+static void row(run *r, const value *v, int n)
+{
+    const one_row *o = r->state;
+    bool only = o->op.extras[r->statements] == ROW_EXTRA_CHANGES;
+    bool seen = rows_judge(r, &o->op, only ? v : v + o->op.table.n_columns);
+    if (seen && !only)
+        take_row(r, v, n);
+    else if (!only)
+        forget(r);
 }
 
 /* Behind the first statement of those that do not insert. */
 static void check_existence(run *r)
 {
     const one_row *o = r->state;
-    if (o->existed)
+    if (o->existed || r->refusal.code != ERR_NONE)
         return;
     if (o->if_match)
         error_set(&r->refusal, ERR_PRECONDITION_FAILED, "there is no row with the key '%.100s'",
@@ -114,7 +137,9 @@ static void end(run *r, const engine_summary *sum)
         check_existence(r);
     o->written = o->written || sum->changes > 0;
     bool expected = o->existed ? o->updates : o->creates;
-    if (++r->statements == r->job.n_stmts && expected && !o->written && r->refusal.code == ERR_NONE)
+    bool judged = o->op.extras[r->statements] == ROW_EXTRA_CHANGES;
+    if (++r->statements == r->job.n_stmts && expected && !o->written && !judged &&
+        r->refusal.code == ERR_NONE)
         error_set(&r->refusal, ERR_CONFLICT, "a trigger of \"%s\" keeps the row from being written",
                   o->op.table.name);
 }
@@ -137,7 +162,9 @@ static void answer(request *q, run *r, int status, bool body)
         buf_addf(&headers, "ETag: %s\r\nCache-Control: private, no-cache\r\n", o->etag);
     if (status == 201 && o->location)
         buf_addf(&headers, "Location: %s\r\n", o->location);
-    body = body && r->last;
+    body = body && r->last && !o->unseen;
+    if (status == 200 && o->unseen)
+        status = 204;
     http_reply_with(q, status, body ? "application/json" : NULL, buf_cstr(&headers),
                     body ? r->last->data : "", body ? r->last->len : 0);
     buf_free(&headers);

@@ -23,6 +23,7 @@ typedef struct one_row {
     bool untagged; /* the last row given may not be what was stored: it has no tag */
 
     /* the encoder's */
+    bool unseen; /* what was written may not be read: it is not answered */
     bool existed, written;
     char etag[ETAG_ROOM]; /* "": none */
     const char *location; /* of a row that was made; NULL: it has none */

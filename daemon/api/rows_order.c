@@ -30,13 +30,13 @@ static bool read_term(row_order *o, const row_table *t, const row_item *item, er
     bool ascending = ends_with(item, ".asc"), descending = ends_with(item, ".desc");
     size_t n = item->n - (ascending ? 4 : descending ? 5 : 0);
     const row_column *c = row_table_find(t, item->text, n, e);
-    if (!c)
+    if (!c || !row_column_readable(t, c, e))
         return false;
     if (o->n == ORDER_MAX)
         return error_set(e, ERR_INVALID_MESSAGE, "order: more than %d columns", ORDER_MAX);
     if (has_term(o, c->name))
         return error_set(e, ERR_INVALID_MESSAGE, "order: %s is there twice", c->name);
-    o->terms[o->n++] = (order_term){c->name, descending, c->not_null};
+    o->terms[o->n++] = (order_term){c->name, c, descending, c->not_null && !c->masked};
     return true;
 }
 
@@ -44,13 +44,15 @@ static bool read_term(row_order *o, const row_table *t, const row_item *item, er
 static void break_ties(row_order *o, const row_table *t)
 {
     bool descending = o->n && o->terms[o->n - 1].descending;
-    o->total = t->rowid || t->n_key;
+    o->total = (t->rowid || t->n_key) && row_key_is_shown(t);
+    if (!o->total)
+        return;
     if (t->rowid && !has_term(o, t->rowid))
-        o->terms[o->n++] = (order_term){t->rowid, descending, true};
+        o->terms[o->n++] = (order_term){t->rowid, NULL, descending, true};
     for (int i = 0; !t->rowid && i < t->n_key; i++) {
-        const char *name = t->columns[t->key[i]].name;
-        if (!has_term(o, name))
-            o->terms[o->n++] = (order_term){name, descending, true};
+        const row_column *c = &t->columns[t->key[i]];
+        if (!has_term(o, c->name))
+            o->terms[o->n++] = (order_term){c->name, c, descending, true};
     }
 }
 
@@ -179,9 +181,24 @@ bool row_order_read(row_order *o, const row_table *t, const char *order, const c
 /* ---- SQL --------------------------------------------------------------------------------------
  */
 
+/* A column that is never masked is shown as it is in every row that is there, so its order is that
+ * of its values. But an index on one that is no key would have to be walked past hidden rows: how
+ * long that takes would tell how many of them there are between two values. The + keeps SQLite
+ * from it. */
+void row_order_add_term(row_sql *s, const order_term *term)
+{
+    const row_table *t = &s->op->table;
+    if (t->grants && term->of && term->of->masked) {
+        row_sql_shown(s, term->of);
+        return;
+    }
+    row_sql_add(s, t->grants && term->of && !term->of->key ? "+" : "");
+    row_sql_column(s, term->column);
+}
+
 static void add_compared(row_sql *s, const order_term *term, const char *sql, const value *v)
 {
-    row_sql_column(s, term->column);
+    row_order_add_term(s, term);
     row_sql_add(s, sql);
     row_sql_value(s, v);
 }
@@ -191,7 +208,7 @@ static void add_behind(row_sql *s, const order_term *term, const value *v)
     if (v->type == VALUE_NULL && term->descending) {
         row_sql_add(s, "0");
     } else if (v->type == VALUE_NULL) {
-        row_sql_column(s, term->column);
+        row_order_add_term(s, term);
         row_sql_add(s, " IS NOT NULL");
     } else if (!term->descending) {
         add_compared(s, term, " > ", v);
@@ -201,7 +218,7 @@ static void add_behind(row_sql *s, const order_term *term, const value *v)
         row_sql_add(s, "(");
         add_compared(s, term, " < ", v);
         row_sql_add(s, " OR ");
-        row_sql_column(s, term->column);
+        row_order_add_term(s, term);
         row_sql_add(s, " IS NULL)");
     }
 }
@@ -236,7 +253,7 @@ void row_order_add(row_sql *s, const row_order *o)
 {
     for (int i = 0; i < o->n; i++) {
         row_sql_add(s, i ? ", " : " ORDER BY ");
-        row_sql_column(s, o->terms[i].column);
+        row_order_add_term(s, &o->terms[i]);
         row_sql_add(s, o->terms[i].descending ? " DESC" : "");
     }
 }

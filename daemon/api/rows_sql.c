@@ -27,16 +27,38 @@ void row_sql_name(row_sql *s, const char *name)
     sqlname_add(&s->text, name);
 }
 
+void row_sql_table(row_sql *s)
+{
+    if (s->op->table.grants) /* job.structured names it so */
+        row_sql_add(s, "main.");
+    row_sql_name(s, s->op->table.name);
+}
+
+const char *row_sql_insert(const rows_op *op)
+{
+    return op->table.grants ? "INSERT OR ABORT INTO " : "INSERT INTO ";
+}
+
+const char *row_sql_update(const rows_op *op)
+{
+    return op->table.grants ? "UPDATE OR ABORT " : "UPDATE ";
+}
+
+void row_sql_add_column(buf *out, const row_table *t, const char *name)
+{
+    sqlname_add(out, t->name);
+    buf_addc(out, '.');
+    sqlname_add(out, name);
+}
+
 void row_sql_column(row_sql *s, const char *name)
 {
-    row_sql_name(s, s->op->table.name);
-    row_sql_add(s, ".");
-    row_sql_name(s, name);
+    row_sql_add_column(&s->text, &s->op->table, name);
 }
 
 void row_sql_value(row_sql *s, const value *v)
 {
-    row_sql_add(s, "?");
+    buf_addf(&s->text, "?%d", s->n + 1); /* by number: a policy may need it more than once */
     if (s->n == s->cap) {
         int cap = s->cap ? s->cap * 2 : 16;
         value *grown = arena_alloc(&s->op->r->job.mem, sizeof *grown * (size_t)cap);
@@ -57,19 +79,42 @@ void row_sql_all_columns(row_sql *s)
     const row_table *t = &s->op->table;
     for (int i = 0; i < t->n_columns; i++) {
         row_sql_add(s, i ? ", " : " ");
-        row_sql_column(s, t->columns[i].name);
+        row_sql_shown(s, &t->columns[i]);
     }
 }
 
+void row_sql_and(row_sql *s)
+{
+    row_sql_add(s, s->where ? " AND " : " WHERE ");
+    s->where = true;
+}
+
+void row_sql_seen(row_sql *s)
+{
+    if (!s->op->table.grants)
+        return;
+    row_sql_and(s);
+    row_sql_visible(s);
+}
+
+/* The value itself is what is looked up; one that is shown otherwise is not there. */
 void row_sql_where_key(row_sql *s, const value *key)
 {
     const row_table *t = &s->op->table;
     for (int i = 0; i < t->n_key; i++) {
-        row_sql_add(s, i ? " AND " : " WHERE ");
-        row_sql_column(s, t->columns[t->key[i]].name);
+        const row_column *c = &t->columns[t->key[i]];
+        row_sql_and(s);
+        row_sql_column(s, c->name);
         row_sql_add(s, " = ");
         row_sql_value(s, &key[i]);
+        if (!c->masked && !c->hidden)
+            continue;
+        row_sql_and(s);
+        row_sql_shown(s, c);
+        row_sql_add(s, " IS ");
+        row_sql_column(s, c->name);
     }
+    row_sql_seen(s);
 }
 
 void row_sql_set(row_sql *s, const row_values *v)
@@ -106,7 +151,7 @@ bool row_sql_end(row_sql *s, bool ok, error *e)
         ok = to->sql || rows_no_memory(e);
     }
     if (ok)
-        j->n_stmts++;
+        s->op->extras[j->n_stmts++] = s->extra;
     buf_free(&s->text);
     return ok;
 }
@@ -122,6 +167,8 @@ void row_write(json_writer *w, const row_table *t, const value *row)
 {
     jw_begin_object(w);
     for (int i = 0; i < t->n_columns; i++) {
+        if (t->columns[i].hidden)
+            continue;
         jw_keyn(w, t->columns[i].name, strlen(t->columns[i].name));
         const value v = row_stored(&t->columns[i], &row[i]);
         value_write_json(w, &v);

@@ -175,8 +175,9 @@ const row_column *row_table_find(const row_table *t, const char *name, size_t n,
               (int)(n < 60 ? n : 60), name);
     known[0] = '\0';
     for (int i = 0; i < t->n_columns && used < sizeof known; i++)
-        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "",
-                                 t->columns[i].name);
+        used += t->columns[i].hidden ? 0
+                                     : (size_t)snprintf(known + used, sizeof known - used, "%s%s",
+                                                        i ? ", " : "", t->columns[i].name);
     error_hint(e, "known: %s", known);
     return NULL;
 }

@@ -94,6 +94,13 @@ bool row_item_value(const row_item *item, const row_column *c, arena *mem, value
     return true;
 }
 
+void row_value_as_shown(const row_column *c, value *v)
+{
+    value number;
+    if (v->type == VALUE_TEXT && !c->text && !c->loose && is_number(v->p, v->len, &number))
+        *v = number;
+}
+
 /* ---- keys -------------------------------------------------------------------------------------
  */
 
