@@ -151,7 +151,7 @@ bool audit_allows(server *d, audit_action what, error *e)
 /* What an operation is about: what its path names first, or else what its body names. */
 static const char *target_of(const request *q)
 {
-    static const char *const names[] = {"name", "id", "topic", "table"};
+    static const char *const names[] = {"name", "id", "topic", "table", "user"};
     const char *target = q->route && q->route->n_path ? q->params[0] : NULL;
     for (size_t i = 0; !target && i < sizeof names / sizeof *names; i++)
         target = json_string_value(json_object_get(q->doc, names[i]));
@@ -228,8 +228,8 @@ void audit_refused(request *q, const error *e)
         break;
     case ERR_AUTH_REQUIRED:
         break; /* a stranger, who learns that this needs credentials */
-    default:
-        if (q->route && q->route->audit)
+    default:   /* strangers could fill the log with what is malformed, where they may ask */
+        if (q->route && q->route->audit && q->who)
             record_operation(q, (audit_action)(q->route->audit - 1), 0, e);
         break;
     }

@@ -5,6 +5,7 @@
 #include "daemon/audit.h"
 #include "daemon/jobs.h"
 #include "daemon/listener.h"
+#include "daemon/logins.h"
 #include "daemon/metrics_sampler.h"
 #include "daemon/node.h"
 #include "daemon/presence.h"
@@ -194,15 +195,35 @@ static bool start_tls(server *d, const config *cfg, error *e)
     return d->tls || !tls_wanted(cfg);
 }
 
+static bool open_auth(server *d, const config *cfg, error *e)
+{
+    const session_limits limits = logins_session_limits(cfg);
+    const issuer_options theirs = {
+        .issuer = cfg->jwt_issuer,
+        .audience = cfg->jwt_audience,
+        .jwks_url = cfg->jwt_jwks_url,
+        .jwks_file = cfg->jwt_jwks_file,
+        .refresh_ms = cfg->jwt_jwks_refresh,
+        .skew_ms = cfg->jwt_skew,
+        .user_claim = cfg->jwt_user_claim,
+        .roles_claim = cfg->jwt_roles_claim,
+    };
+    d->auth = auth_open(d->engine, d->data_dir, e);
+    if (!d->auth || !auth_trust_issuer(d->auth, &theirs, e))
+        return false;
+    sessions_limit(auth_sessions_of(d->auth), &limits);
+    d->logins = logins_start(e);
+    return d->logins != NULL;
+}
+
 static bool start(process *p, const config *cfg, error *e)
 {
     const feed_config fc = {.slice = 500, .forms = form_table(), .n_forms = FORM_COUNT};
     server *d = &p->d;
     if (!start_tls(d, cfg, e) || !prepare_dir(d, cfg->data, e) || !open_engine(d, cfg, e) ||
-        !read_log_id(d, e) || !audit_start(d, e) || !node_identify(d, e))
+        !read_log_id(d, e) || !audit_start(d, e) || !node_identify(d, e) || !open_auth(d, cfg, e))
         return false;
-    d->auth = auth_open(d->engine, d->data_dir, e);
-    d->feed = d->auth ? feed_start(d->engine, &fc, e) : NULL;
+    d->feed = feed_start(d->engine, &fc, e);
     d->tables = feed_as_source(d->feed);
     d->stored = d->feed ? stored_queries_open(d->engine, e) : NULL;
     if (!d->stored || !start_live(d, cfg, e) || !start_replication(d, cfg, e) ||
@@ -328,6 +349,7 @@ static void stop(process *p)
         replication_stop(d->replication); /* likewise */
     if (d->workers.n_threads)
         task_pool_stop(&d->workers);
+    logins_stop(d->logins);
     for (int i = 0; i < d->n_reactors; i++)
         reactor_free(d->reactors[i]);
     sampler_free(d->sampler);

@@ -27,6 +27,7 @@ struct stored_queries;
 struct idempotency;
 struct tls_material;
 struct presence;
+struct logins;
 
 enum { MAX_REACTORS = 64, NODE_ID_LEN = 16 };
 
@@ -52,6 +53,7 @@ typedef struct server {
     feed_source consumers; /* the replication, likewise */
     struct stored_queries *stored;
     struct idempotency *once;
+    struct logins *logins;
     task_pool workers; /* imports */
     struct reactor *reactors[MAX_REACTORS];
     int n_reactors;

@@ -28,12 +28,17 @@ static task_result go(task *t)
     return TASK_DONE;
 }
 
-void errand_start(request *q, errand *k)
+void errand_start_on(task_pool *pool, request *q, errand *k)
 {
     k->asker = q->c;
     k->home.handle = arrived;
     error_clear(&k->err);
     task_init(&k->task, go);
     q->c->n_runs++;
-    task_wake(&q->c->r->d->workers, &k->task);
+    task_wake(pool, &k->task);
+}
+
+void errand_start(request *q, errand *k)
+{
+    errand_start_on(&q->c->r->d->workers, q, k);
 }

@@ -28,5 +28,7 @@ typedef struct errand {
 
 /* The request is answered by the errand, in every case; k is freed when it is done. */
 void errand_start(request *q, errand *k);
+/* The same on the threads of another pool. */
+void errand_start_on(task_pool *pool, request *q, errand *k);
 
 #endif

@@ -232,6 +232,8 @@ static bool check_head(request *q, char *allow, size_t room, error *e)
                          (long long)q->content_length, (long long)q->max_body);
     if (q->route->flags & ROUTE_STREAM && http_header(q, HEADER_IDEMPOTENCY_KEY))
         return error_set(e, ERR_INVALID_MESSAGE, "this operation takes no Idempotency-Key");
+    if (q->route->flags & ROUTE_AGENT)
+        q->headers[HEADER_USER_AGENT] = copy_header(wsi, WSI_TOKEN_HTTP_USER_AGENT);
     return route_check_head(q, e);
 }
 
@@ -725,6 +727,13 @@ void http_reply_problem(request *q, const error *e, const problem_extra *x)
 void http_reply_error(request *q, const error *e)
 {
     http_reply_problem(q, e, NULL);
+}
+
+void http_reply_later(request *q, const error *e, int64_t seconds)
+{
+    char headers[50];
+    snprintf(headers, sizeof headers, "Retry-After: %lld\r\n", (long long)seconds);
+    reply_problem(q, e, NULL, headers);
 }
 
 void http_reply_not_allowed(request *q, const error *e, const char *allow)

@@ -36,6 +36,7 @@ typedef enum http_header_name {
     HEADER_IF_NONE_MATCH,
     HEADER_PREFER,
     HEADER_IDEMPOTENCY_KEY,
+    HEADER_USER_AGENT, /* where the operation wants it (ROUTE_AGENT) */
     HEADER_COUNT,
 } http_header_name;
 
@@ -114,6 +115,8 @@ void http_begin_json(json_writer *w, buf *out);
 void http_end_json(request *q, int status, json_writer *w);
 void http_end_created(request *q, const char *place, const char *name, json_writer *w);
 void http_reply_error(request *q, const error *e);
+/* The same, with how many seconds the client is to wait before it asks again. */
+void http_reply_later(request *q, const error *e, int64_t seconds);
 /* The same, with a challenge for credentials (RFC 9110, 11.6.1). */
 void http_reply_challenge(request *q, const error *e, const char *challenge);
 void http_reply_problem(request *q, const error *e, const problem_extra *x);

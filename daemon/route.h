@@ -11,6 +11,7 @@ enum {
     ROUTE_STREAM = 2,     /* the handler is called with the head and reads the body itself */
     ROUTE_STARTING = 4,   /* answered while the daemon starts or stops, too */
     ROUTE_FREE_QUERY = 8, /* query parameters that are not described are the handler's */
+    ROUTE_AGENT = 16,     /* the handler wants to know User-Agent */
 };
 
 typedef struct parameter {

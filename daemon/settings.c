@@ -1,6 +1,7 @@
 #include "daemon/settings.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/logins.h"
 #include "daemon/presence.h"
 #include "daemon/system_events.h"
 #include "daemon/tls.h"
@@ -70,6 +71,8 @@ static void replace(server *d, config *fresh)
     atomic_store_explicit(&d->cfg, fresh, memory_order_release);
     const queries_limits limits = settings_live_limits(fresh);
     queries_set_limits(d->live, &limits);
+    const session_limits logged_in = logins_session_limits(fresh);
+    sessions_limit(auth_sessions_of(d->auth), &logged_in);
     if (log_parse_level(fresh->log_level, &level))
         log_set_level(level);
 }

@@ -165,7 +165,8 @@ static void add_transactions(server *d, json_writer *w)
     jw_end_array(w);
 }
 
-static const listing_kind sessions = {"sessions", "session", collect, describe, add_transactions};
+static const listing_kind open_connections = {"sessions", "session", collect, describe,
+                                              add_transactions};
 
 void api_list_sessions(request *q)
 {
@@ -174,5 +175,5 @@ void api_list_sessions(request *q)
     f->has_kind = kind != NULL;
     f->websocket = kind && strcmp(kind, "websocket") == 0;
     snprintf(f->user, sizeof f->user, "%s", user ? user : "");
-    listing_reply(q, &sessions, f, http_int(q, "offset"), http_int(q, "limit"));
+    listing_reply(q, &open_connections, f, http_int(q, "offset"), http_int(q, "limit"));
 }

@@ -12,7 +12,15 @@
 static bool load_one(void *arg, const auth_text *t, error *e)
 {
     const auth *a = arg;
-    return auth_store_load(a->store, t, e);
+    return strcmp(t->kind, SESSION_KIND) == 0 ? sessions_load(a->sessions, t, e)
+                                              : auth_store_load(a->store, t, e);
+}
+
+static bool open_sessions(auth *a, engine *g, error *e)
+{
+    const session_limits none = {.max = 0};
+    a->sessions = sessions_new(g, &none, auth_store_counter(a->store), e);
+    return a->sessions != NULL;
 }
 
 auth *auth_open(engine *g, const char *dir, error *e)
@@ -32,7 +40,9 @@ auth *auth_open(engine *g, const char *dir, error *e)
         auth_close(a);
         return NULL;
     }
-    if (root_token_load(&a->root, g, dir, e) && engine_auth_read(g, load_one, a, e))
+    a->tokens = token_cache_new();
+    if (root_token_load(&a->root, g, dir, e) && open_sessions(a, g, e) &&
+        engine_auth_read(g, load_one, a, e))
         return a;
     auth_close(a);
     return NULL;
@@ -42,6 +52,9 @@ void auth_close(auth *a)
 {
     if (!a)
         return;
+    issuer_close(a->issuer);
+    token_cache_free(a->tokens);
+    sessions_free(a->sessions);
     identity_release(a->root_identity);
     role_sets_free(a->sets);
     auth_store_free(a->store);
@@ -72,6 +85,7 @@ verdict auth_by_root_token(auth *a, const credential *c, identity **who, error *
 
 static authenticator *const chain[] = {
     auth_by_root_token,
+    auth_by_jwt,
     auth_by_certificate,
     auth_by_peer,
 };
@@ -135,9 +149,10 @@ identity *auth_renew(auth *a, const identity *who, error *e)
     case IDENTITY_ROOT:
         return identity_hold(a->root_identity);
     case IDENTITY_USER:
-        return renew_user(a, who, e);
-    case IDENTITY_KEY:
+        return *who->session ? auth_renew_session(a, who, e) : renew_user(a, who, e);
     case IDENTITY_TOKEN:
+        return auth_renew_token(a, who, e);
+    case IDENTITY_KEY:
         break;
     }
     error_set(e, ERR_AUTH_EXPIRED, "%s is not known here any more", who->name);

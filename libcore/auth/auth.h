@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include "auth/identity.h"
+#include "auth/issuer.h"
+#include "auth/sessions.h"
 #include "auth/store.h"
 #include "base/error.h"
 #include "engine/engine.h"
@@ -38,6 +40,12 @@ auth *auth_open(engine *g, const char *dir, error *e);
  */
 void auth_close(auth *a);
 auth_store *auth_store_of(auth *a);
+/* Those who are logged in. Until sessions_limit is called their limits are 0, and no session
+ * lives. */
+sessions *auth_sessions_of(auth *a);
+/* Takes tokens of an issuer from now on, where the options name one. Once, before any other thread
+ * asks. INVALID_MESSAGE when the options do not fit together or its keys cannot be read. */
+bool auth_trust_issuer(auth *a, const issuer_options *o, error *e);
 /* What these roles give together; names of roles that there are not give nothing. The caller holds
  * it. Any thread, never blocks. NULL when memory is out. */
 rights *auth_rights_of(auth *a, const char *const *roles, int n, error *e);

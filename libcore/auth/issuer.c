@@ -1,5 +1,6 @@
 #include "auth/issuer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "auth/jwks_source.h"
@@ -134,31 +135,29 @@ static bool take_roles(const json_t *claim, issuer_subject *out)
     return true;
 }
 
-static bool describe(const issuer *i, const jwt *t, issuer_subject *out, error *e)
+bool issuer_describe(const issuer *i, const json_t *claims, issuer_subject *out, error *e)
 {
-    if (!take_name(jwt_claim(t->claims, i->user_claim), out->name, e))
+    *out = (issuer_subject){.n_roles = 0};
+    if (!take_name(jwt_claim(claims, i->user_claim), out->name, e))
         return false;
-    char *text = json_dumps(t->claims, JSON_COMPACT);
+    char *text = json_dumps(claims, JSON_COMPACT);
     out->claims = text ? mem_strndup(text, strlen(text)) : NULL;
-    json_free_t release;
-    json_get_alloc_funcs(NULL, &release);
-    release(text);
-    return (out->claims && take_roles(jwt_claim(t->claims, i->roles_claim), out)) ||
-           error_set(e, ERR_INTERNAL_ERROR, "out of memory");
+    free(text);
+    if (out->claims && take_roles(jwt_claim(claims, i->roles_claim), out))
+        return true;
+    issuer_subject_free(out);
+    return error_set(e, ERR_INTERNAL_ERROR, "out of memory");
 }
 
 bool issuer_check(issuer *i, jwt *t, int64_t now_us, issuer_subject *out, error *e)
 {
     const jwt_rules rules = {i->name, i->audience, i->skew_s};
     int64_t expires_s = 0;
-    *out = (issuer_subject){.n_roles = 0};
-    if (!verify(i, t, e) || !jwt_check(t, &rules, now_us / 1000000, &expires_s, e))
+    if (!verify(i, t, e) || !jwt_check(t, &rules, now_us / 1000000, &expires_s, e) ||
+        !issuer_describe(i, t->claims, out, e))
         return false;
     out->expires_us = (expires_s + i->skew_s) * 1000000;
-    if (describe(i, t, out, e))
-        return true;
-    issuer_subject_free(out);
-    return false;
+    return true;
 }
 
 void issuer_subject_free(issuer_subject *s)

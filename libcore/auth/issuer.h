@@ -45,6 +45,8 @@ typedef struct issuer_subject {
  * AUTH_EXPIRED, or INTERNAL_ERROR when out of memory. A key that is not known is looked for, so
  * that a later try may succeed. */
 bool issuer_check(issuer *i, jwt *t, int64_t now_us, issuer_subject *out, error *e);
+/* What claims say that were checked before. AUTH_FAILED when they name no user. */
+bool issuer_describe(const issuer *i, const json_t *claims, issuer_subject *out, error *e);
 void issuer_subject_free(issuer_subject *s);
 
 #endif

@@ -3,6 +3,7 @@
 #include <cjose/cjose.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "auth/base64url.h"
@@ -138,9 +139,7 @@ static bool import(jwt_key *k, json_t *members, error *e)
     cjose_err why;
     if (text)
         k->jwk = cjose_jwk_import(text, strlen(text), &why);
-    json_free_t release;
-    json_get_alloc_funcs(NULL, &release);
-    release(text);
+    free(text);
     return k->jwk || error_set(e, ERR_INVALID_MESSAGE, "the key is no valid public key");
 }
 

@@ -14,7 +14,7 @@ enum {
     PREFIX = 4, /* length of each prefix */
     BODY = BASE64URL_LENGTH(SECRET_BYTES),
 };
-_Static_assert(BASE64URL_LENGTH(ID_BYTES) == SECRET_ID_LENGTH, "an id");
+_Static_assert(2 * ID_BYTES == SECRET_ID_LENGTH, "an id");
 _Static_assert(PREFIX + BODY == SECRET_KEY_LENGTH, "a key");
 _Static_assert(PREFIX + SECRET_ID_LENGTH + 1 + BODY == SECRET_REFRESH_LENGTH, "a refresh token");
 
@@ -34,9 +34,19 @@ static bool random_text(size_t n, char *out, error *e)
     return true;
 }
 
+static void write_hexadecimal(const unsigned char *p, size_t n, char *out)
+{
+    for (size_t i = 0; i < n; i++)
+        snprintf(out + 2 * i, 3, "%02x", p[i]);
+}
+
 bool secret_make_id(char out[SECRET_ID_LENGTH + 1], error *e)
 {
-    return random_text(ID_BYTES, out, e);
+    unsigned char raw[ID_BYTES];
+    if (!secret_random(raw, sizeof raw, e))
+        return false;
+    write_hexadecimal(raw, sizeof raw, out);
+    return true;
 }
 
 bool secret_make_key(char out[SECRET_KEY_LENGTH + 1], error *e)
@@ -48,7 +58,7 @@ bool secret_make_key(char out[SECRET_KEY_LENGTH + 1], error *e)
 bool secret_make_refresh(const char id[SECRET_ID_LENGTH + 1], char out[SECRET_REFRESH_LENGTH + 1],
                          error *e)
 {
-    int n = snprintf(out, SECRET_REFRESH_LENGTH + 1, "%s%.22s.", SECRET_REFRESH_PREFIX, id);
+    int n = snprintf(out, SECRET_REFRESH_LENGTH + 1, "%s%.32s.", SECRET_REFRESH_PREFIX, id);
     return random_text(SECRET_BYTES, out + n, e);
 }
 
@@ -59,6 +69,15 @@ static bool is_random_text(const char *p, size_t length, size_t bytes)
     bool ok = base64url_read(p, length, raw, sizeof raw, &n) && n == bytes;
     secret_wipe(raw, sizeof raw);
     return ok;
+}
+
+static bool is_id(const char *p)
+{
+    for (int i = 0; i < SECRET_ID_LENGTH; i++) {
+        if (!p[i] || !strchr("0123456789abcdef", p[i]))
+            return false;
+    }
+    return true;
 }
 
 bool secret_looks_like_key(const char *p, size_t n)
@@ -76,8 +95,7 @@ bool secret_read_refresh(const char *p, size_t n, char id[SECRET_ID_LENGTH + 1])
 {
     const char *session = p + PREFIX, *point = session + SECRET_ID_LENGTH;
     if (n != SECRET_REFRESH_LENGTH || memcmp(p, SECRET_REFRESH_PREFIX, PREFIX) != 0 ||
-        !is_random_text(session, SECRET_ID_LENGTH, ID_BYTES) || *point != '.' ||
-        !is_random_text(point + 1, BODY, SECRET_BYTES))
+        !is_id(session) || *point != '.' || !is_random_text(point + 1, BODY, SECRET_BYTES))
         return false;
     memcpy(id, session, SECRET_ID_LENGTH);
     id[SECRET_ID_LENGTH] = '\0';
@@ -95,8 +113,7 @@ bool secret_hash_text(const char *p, size_t n, char out[SECRET_HASH_TEXT + 1], e
     unsigned char hash[SECRET_HASH_BYTES];
     if (!secret_hash(p, n, hash, e))
         return false;
-    for (int i = 0; i < SECRET_HASH_BYTES; i++)
-        snprintf(out + 2 * i, 3, "%02x", hash[i]);
+    write_hexadecimal(hash, sizeof hash, out);
     return true;
 }
 

@@ -3,7 +3,7 @@
  * no salt and no slow hash (passwords do: password.h).
  *
  *     API key         rdb_ and 43 characters
- *     refresh token   rdr_, the 22 characters of the session's id, a point, 43 characters
+ *     refresh token   rdr_, the session's id, a point, 43 characters
  *
  * Whoever holds a secret wipes it when done. Any thread, never blocks. */
 #ifndef AUTH_SECRET_H
@@ -20,9 +20,9 @@
 enum {
     SECRET_HASH_BYTES = 32, /* SHA-256 */
     SECRET_HASH_TEXT = 64,  /* its hexadecimal digits */
-    SECRET_ID_LENGTH = 22,  /* 128 random bits in base64url */
+    SECRET_ID_LENGTH = 32,  /* 128 random bits as hexadecimal digits */
     SECRET_KEY_LENGTH = 47,
-    SECRET_REFRESH_LENGTH = 70,
+    SECRET_REFRESH_LENGTH = 80,
 };
 
 /* n random bytes. False and INTERNAL_ERROR when the system gives none. */

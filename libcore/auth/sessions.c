@@ -27,8 +27,9 @@ struct sessions {
     atomic_ullong *generation;
     jwt_key *key;
     pthread_mutex_t lock; /* guards all below, and the sessions in it */
-    map all;              /* by id */
-    int beginning;        /* that are being written */
+    session_limits limits;
+    map all;       /* by id */
+    int beginning; /* that are being written */
 };
 
 /* ---- start and end -----------------------------------------------------------------------------
@@ -63,7 +64,7 @@ static jwt_key *load_key(engine *g, error *e)
     return k;
 }
 
-sessions *sessions_new(engine *g, atomic_ullong *generation, error *e)
+sessions *sessions_new(engine *g, const session_limits *limits, atomic_ullong *generation, error *e)
 {
     jwt_key *key = load_key(g, e);
     if (!key)
@@ -72,8 +73,16 @@ sessions *sessions_new(engine *g, atomic_ullong *generation, error *e)
     s->engine = g;
     s->generation = generation;
     s->key = key;
+    s->limits = *limits;
     pthread_mutex_init(&s->lock, NULL);
     return s;
+}
+
+void sessions_limit(sessions *s, const session_limits *limits)
+{
+    pthread_mutex_lock(&s->lock);
+    s->limits = *limits;
+    pthread_mutex_unlock(&s->lock);
 }
 
 void sessions_free(sessions *s)
@@ -111,24 +120,30 @@ static session *find(const sessions *s, const char *id)
     return map_get(&s->all, id, strlen(id));
 }
 
-static bool is_over(const session *x, int64_t idle_us, int64_t now)
+static bool is_over(const sessions *s, const session *x, int64_t now)
 {
-    return now >= x->info.expires_us || now - x->info.used_us >= idle_us;
+    return now >= x->info.expires_us || now - x->info.used_us >= s->limits.idle_us;
 }
 
 /* The session, if it lives; with the lock held. */
-static session *living(const sessions *s, const char *id, int64_t idle_us, int64_t now, error *e)
+static session *living(const sessions *s, const char *id, int64_t now, error *e)
 {
     session *x = find(s, id);
     if (!x || x->ending) {
         error_set(e, ERR_AUTH_FAILED, "the session has ended");
         return NULL;
     }
-    if (is_over(x, idle_us, now)) {
+    if (is_over(s, x, now)) {
         error_set(e, ERR_AUTH_EXPIRED, "the session has expired");
         return NULL;
     }
     return x;
+}
+
+static void note_use(session *x, int64_t now)
+{
+    if (x->info.used_us < now)
+        x->info.used_us = now;
 }
 
 bool sessions_made(const sessions *s, const jwt *t)
@@ -136,8 +151,7 @@ bool sessions_made(const sessions *s, const jwt *t)
     return t->algorithm == JWT_HS256 && t->kid && strcmp(t->kid, jwt_key_id(s->key)) == 0;
 }
 
-bool sessions_check(sessions *s, jwt *t, int64_t idle_us, session_info *out, int64_t *expires_us,
-                    error *e)
+bool sessions_check(sessions *s, jwt *t, session_info *out, int64_t *expires_us, error *e)
 {
     const jwt_rules rules = {own_issuer, NULL, 0};
     int64_t now = clock_wall_us(), expires_s = 0;
@@ -145,10 +159,9 @@ bool sessions_check(sessions *s, jwt *t, int64_t idle_us, session_info *out, int
         return false;
     const char *id = json_string_value(json_object_get(t->claims, "sid"));
     pthread_mutex_lock(&s->lock);
-    session *x = living(s, id ? id : "", idle_us, now, e);
+    session *x = living(s, id ? id : "", now, e);
     if (x) {
-        if (x->info.used_us < now)
-            x->info.used_us = now;
+        note_use(x, now);
         *out = x->info;
     }
     pthread_mutex_unlock(&s->lock);
@@ -157,12 +170,25 @@ bool sessions_check(sessions *s, jwt *t, int64_t idle_us, session_info *out, int
     return x != NULL;
 }
 
-bool sessions_alive(sessions *s, const char *id, int64_t idle_us, error *e)
+bool sessions_find(sessions *s, const char *id, session_info *out, error *e)
 {
     pthread_mutex_lock(&s->lock);
-    bool alive = living(s, id, idle_us, clock_wall_us(), e) != NULL;
+    const session *x = living(s, id, clock_wall_us(), e);
+    if (x)
+        *out = x->info;
     pthread_mutex_unlock(&s->lock);
-    return alive;
+    return x != NULL;
+}
+
+bool sessions_use(sessions *s, const char *id, error *e)
+{
+    int64_t now = clock_wall_us();
+    pthread_mutex_lock(&s->lock);
+    session *x = living(s, id, now, e);
+    if (x)
+        note_use(x, now);
+    pthread_mutex_unlock(&s->lock);
+    return x != NULL;
 }
 
 static int newest_first(const void *a, const void *b)
@@ -173,8 +199,8 @@ static int newest_first(const void *a, const void *b)
                : strcmp(x->info.id, y->info.id);
 }
 
-int sessions_page(sessions *s, const char *user, int64_t idle_us, int64_t offset, int limit,
-                  session_info *out, int64_t *total)
+int sessions_page(sessions *s, const char *user, int64_t offset, int limit, session_info *out,
+                  int64_t *total)
 {
     int64_t now = clock_wall_us();
     size_t at = 0, n = 0;
@@ -183,7 +209,7 @@ int sessions_page(sessions *s, const char *user, int64_t idle_us, int64_t offset
     session **found = xalloc((s->all.count + 1) * sizeof(session *));
     for (map_slot *slot; (slot = map_next(&s->all, &at));) {
         session *x = slot->value;
-        if (!x->ending && !is_over(x, idle_us, now) && (!user || strcmp(x->info.user, user) == 0))
+        if (!x->ending && !is_over(s, x, now) && (!user || strcmp(x->info.user, user) == 0))
             found[n++] = x;
     }
     qsort(found, n, sizeof(session *), newest_first);
@@ -241,7 +267,7 @@ static void add_end(session_call *c, session *x)
     x->ending = true;
     c->ended++;
     c->changes[c->n_changes++] =
-        (auth_change){.drop = true, .text = {.kind = "session", .name = x->info.id}};
+        (auth_change){.drop = true, .text = {.kind = SESSION_KIND, .name = x->info.id}};
 }
 
 /* The session may be gone by the time that this is written: nothing may point into it. */
@@ -250,7 +276,7 @@ static bool add_put(session_call *c, const session *x, auth_expect expect)
     session_write(x, &c->text);
     c->changes[c->n_changes++] = (auth_change){
         .expect = expect,
-        .text = {"session", c->grant.session.id, c->text.data, c->text.len},
+        .text = {SESSION_KIND, c->grant.session.id, c->text.data, c->text.len},
     };
     return !c->text.failed || error_set(&c->err, ERR_INTERNAL_ERROR, "out of memory");
 }
@@ -335,7 +361,7 @@ static bool sign(const sessions *s, session_call *c, int64_t now)
     session_grant *g = &c->grant;
     buf claims = BUF_INIT;
     json_writer w;
-    int64_t until = now + c->limits.access_us;
+    int64_t until = now + s->limits.access_us;
     g->access_expires_us = until < g->session.expires_us ? until : g->session.expires_us;
     jw_init(&w, &claims);
     jw_begin_object(&w);
@@ -374,7 +400,7 @@ static size_t make_room(sessions *s, session_call *c, const char *user, int64_t 
         session *x = slot->value;
         if (x->ending)
             continue;
-        if (is_over(x, c->limits.idle_us, now)) {
+        if (is_over(s, x, now)) {
             if (c->n_changes < SWEPT_AT_ONCE)
                 add_end(c, x);
             left -= x->ending;
@@ -384,36 +410,11 @@ static size_t make_room(sessions *s, session_call *c, const char *user, int64_t 
                 idlest = x;
         }
     }
-    if (of_user >= c->limits.per_user) {
+    if (of_user >= s->limits.per_user) {
         add_end(c, idlest);
         left--;
     }
     return left;
-}
-
-static session *fresh(const char *user, const char *address, const char *agent, int64_t now,
-                      int64_t max_us)
-{
-    session *x = xalloc(sizeof *x);
-    session_info *i = &x->info;
-    snprintf(i->user, sizeof i->user, "%s", user);
-    snprintf(i->address, sizeof i->address, "%s", address ? address : "");
-    session_set_agent(i, agent ? agent : "");
-    i->created_us = i->used_us = now;
-    i->expires_us = now + max_us;
-    return x;
-}
-
-static bool begin(sessions *s, session_call *c, const char *user, int64_t now)
-{
-    if (make_room(s, c, user, now) >= (size_t)c->limits.max) {
-        error_set(&c->err, ERR_BUSY, "there are %d sessions, as many as may be", c->limits.max);
-        return error_hint(&c->err, "end some of them, or raise max_sessions");
-    }
-    if (!add_put(c, c->fresh, AUTH_NOTHING))
-        return false;
-    s->beginning++;
-    return true;
 }
 
 static void take_back(session_call *c)
@@ -425,38 +426,54 @@ static void take_back(session_call *c)
     }
 }
 
+/* With the lock held. */
+static bool begin(sessions *s, session_call *c, session *x, int64_t now)
+{
+    x->info.created_us = x->info.used_us = now;
+    x->info.expires_us = now + s->limits.max_us;
+    if (!grant(s, c, x, now))
+        return false;
+    if (make_room(s, c, x->info.user, now) >= (size_t)s->limits.max) {
+        error_set(&c->err, ERR_BUSY, "there are %d sessions, as many as may be", s->limits.max);
+        error_hint(&c->err, "end some of them, or raise max_sessions");
+    } else if (add_put(c, x, AUTH_NOTHING)) {
+        c->fresh = x;
+        s->beginning++;
+        return true;
+    }
+    take_back(c);
+    return false;
+}
+
 void sessions_begin(sessions *s, session_call *c, const char *user, const char *address,
                     const char *agent)
 {
-    int64_t now = clock_wall_us();
     prepare(s, c);
-    session *x = fresh(user, address, agent, now, c->limits.max_us);
-    bool ok = secret_make_id(x->info.id, &c->err) && grant(s, c, x, now) &&
-              room_for_changes(c, SWEPT_AT_ONCE + 2);
+    session *x = xalloc(sizeof *x);
+    snprintf(x->info.user, sizeof x->info.user, "%s", user);
+    snprintf(x->info.address, sizeof x->info.address, "%s", address ? address : "");
+    session_set_agent(&x->info, agent ? agent : "");
+    bool ok = secret_make_id(x->info.id, &c->err) && room_for_changes(c, SWEPT_AT_ONCE + 2);
+    pthread_mutex_lock(&s->lock);
+    ok = ok && begin(s, c, x, clock_wall_us());
+    pthread_mutex_unlock(&s->lock);
     if (ok) {
-        pthread_mutex_lock(&s->lock);
-        c->fresh = x;
-        ok = begin(s, c, user, now);
-        if (!ok)
-            take_back(c);
-        pthread_mutex_unlock(&s->lock);
-    }
-    if (!ok) {
-        session_discard(x);
-        fail(c);
+        submit(c);
         return;
     }
-    submit(c);
+    session_discard(x);
+    fail(c);
 }
 
 /* With the lock held. True: there is something to write. */
 static bool turn(sessions *s, session_call *c, const char *id, const char *hash, int64_t now)
 {
-    session *x = living(s, id, c->limits.idle_us, now, &c->err);
+    session *x = living(s, id, now, &c->err);
     if (!x)
         return false;
     if (!secret_equal(x->refresh_hash, hash, SECRET_HASH_TEXT)) {
         c->reused = true;
+        c->grant.session = x->info;
         add_end(c, x);
         return true;
     }

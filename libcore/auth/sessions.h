@@ -21,6 +21,8 @@
 #include "base/error.h"
 #include "engine/engine.h"
 
+#define SESSION_KIND "session" /* of the database's texts */
+
 enum { SESSION_ADDRESS = 64, SESSION_AGENT = 128 };
 
 typedef struct sessions sessions;
@@ -45,7 +47,10 @@ typedef struct session_limits {
 
 /* Makes the key that signs access tokens, or reads it. `generation` grows whenever a session ends;
  * it must outlive this. NULL with the engine's error. */
-sessions *sessions_new(engine *g, atomic_ullong *generation, error *e);
+sessions *sessions_new(engine *g, const session_limits *limits, atomic_ullong *generation,
+                       error *e);
+/* Has other limits from now on, for sessions that have begun, too. Any thread. */
+void sessions_limit(sessions *s, const session_limits *limits);
 /* Takes one that was kept; for start-up. One that cannot be read is passed over, with a line in
  * the log. False when memory is out. */
 bool sessions_load(sessions *s, const auth_text *t, error *e);
@@ -57,10 +62,11 @@ void sessions_free(sessions *s);
 bool sessions_made(const sessions *s, const jwt *t);
 /* Checks signature, time, and that the session lives; notes that it is used. AUTH_FAILED,
  * AUTH_EXPIRED. *expires_us (may be NULL) gets when the token expires. */
-bool sessions_check(sessions *s, jwt *t, int64_t idle_us, session_info *out, int64_t *expires_us,
-                    error *e);
-/* Whether a session lives, by its id. */
-bool sessions_alive(sessions *s, const char *id, int64_t idle_us, error *e);
+bool sessions_check(sessions *s, jwt *t, session_info *out, int64_t *expires_us, error *e);
+/* Whether a session lives, by its id: the first tells what it is, the second notes that it is used.
+ * Errors as above. */
+bool sessions_find(sessions *s, const char *id, session_info *out, error *e);
+bool sessions_use(sessions *s, const char *id, error *e);
 
 /* ---- changes ---- */
 /* Two tokens. */
@@ -74,13 +80,12 @@ typedef struct session_grant {
 typedef struct session_call {
     /* Once: on an engine's thread, or on the caller's before the function returns. */
     void (*done)(struct session_call *c);
-    session_limits limits; /* for begin and refresh */
 
     /* valid at done */
     bool failed;
     error err;
     session_grant grant; /* of begin and refresh; session_call_end wipes it */
-    bool reused;         /* refresh: the token had been used, and the session ended */
+    bool reused;         /* refresh: the token had been used, and grant.session ended */
     int ended;           /* sessions that ended */
 
     /* the sessions' own */
@@ -111,7 +116,7 @@ void session_call_end(session_call *c);
 
 /* Copies those of a page, the newest first: of one user, or (NULL) of all. Returns how many; *total
  * gets how many there are. Any thread. */
-int sessions_page(sessions *s, const char *user, int64_t idle_us, int64_t offset, int limit,
-                  session_info *out, int64_t *total);
+int sessions_page(sessions *s, const char *user, int64_t offset, int limit, session_info *out,
+                  int64_t *total);
 
 #endif

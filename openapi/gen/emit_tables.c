@@ -273,6 +273,8 @@ static void put_flags(tables *t, const json_t *operation, bool free_form)
         fputs(" | ROUTE_STREAM", t->out);
     if (has_flag(operation, "starting"))
         fputs(" | ROUTE_STARTING", t->out);
+    if (has_flag(operation, "agent"))
+        fputs(" | ROUTE_AGENT", t->out);
     if (free_form)
         fputs(" | ROUTE_FREE_QUERY", t->out);
     const char *right = text_of(operation, "x-rustydb-right");

@@ -56,11 +56,13 @@ static json_t *sorted(json_t *responses)
     return to;
 }
 
-/* A POST takes an Idempotency-Key, unless its body is streamed. */
+/* A POST takes an Idempotency-Key, unless its body is streamed, or strangers may send it: then
+ * there is nobody whose key it could be. */
 static void add_idempotency(json_t *root, json_t *operation)
 {
     json_t *parameters = json_object_get(operation, "parameters");
-    if (json_is_true(json_object_get(json_object_get(operation, "x-rustydb"), "stream")))
+    if (json_is_true(json_object_get(json_object_get(operation, "x-rustydb"), "stream")) ||
+        is_open(operation))
         return;
     if (!parameters) {
         parameters = json_array();

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <pthread.h>
 #include <cmocka.h>
 
 #include "auth/sessions.h"
@@ -15,6 +14,7 @@
 #include "engine/engine_ops.h"
 #include "engine_fixture.h"
 #include "jwt_forge.h"
+#include "session_fixture.h"
 
 #define HOUR INT64_C(3600000000)
 
@@ -26,71 +26,10 @@ static session_limits limits;
 /* ---- asking and waiting ------------------------------------------------------------------------
  */
 
-typedef struct waiting {
-    session_call call;
-    pthread_mutex_t lock; /* guards done */
-    pthread_cond_t changed;
-    bool done;
-} waiting;
-
-static void on_done(session_call *c)
-{
-    waiting *w = (waiting *)(void *)c;
-    pthread_mutex_lock(&w->lock);
-    w->done = true;
-    pthread_cond_signal(&w->changed);
-    pthread_mutex_unlock(&w->lock);
-}
-
-static waiting *call_new(void)
-{
-    waiting *w = calloc(1, sizeof *w);
-    w->call.done = on_done;
-    w->call.limits = limits;
-    pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->changed, NULL);
-    return w;
-}
-
-static bool wait_for(waiting *w)
-{
-    pthread_mutex_lock(&w->lock);
-    while (!w->done)
-        pthread_cond_wait(&w->changed, &w->lock);
-    pthread_mutex_unlock(&w->lock);
-    return !w->call.failed;
-}
-
-static void call_free(waiting *w)
-{
-    session_call_end(&w->call);
-    pthread_cond_destroy(&w->changed);
-    pthread_mutex_destroy(&w->lock);
-    free(w);
-}
-
-/* Tokens that were given. */
-typedef struct pair {
-    char access[1000], refresh[SECRET_REFRESH_LENGTH + 1], id[SECRET_ID_LENGTH + 1];
-} pair;
-
-static error_code take(waiting *w, pair *out)
-{
-    error_code code = wait_for(w) ? ERR_NONE : w->call.err.code;
-    const session_grant *g = &w->call.grant;
-    if (code == ERR_NONE && out) {
-        snprintf(out->access, sizeof out->access, "%.*s", (int)g->access_token.len,
-                 g->access_token.data);
-        strcpy(out->refresh, g->refresh_token);
-        strcpy(out->id, g->session.id);
-    }
-    call_free(w);
-    return code;
-}
-
 static error_code login(const char *user, pair *out)
 {
     waiting *w = call_new();
+    sessions_limit(s, &limits);
     sessions_begin(s, &w->call, user, "192.0.2.7", "a\tclient");
     return take(w, out);
 }
@@ -98,6 +37,7 @@ static error_code login(const char *user, pair *out)
 static error_code refresh(const char *token, pair *out)
 {
     waiting *w = call_new();
+    sessions_limit(s, &limits);
     sessions_refresh(s, &w->call, token, strlen(token));
     return take(w, out);
 }
@@ -118,7 +58,8 @@ static error_code check(const char *token)
     error_clear(&e);
     if (!jwt_read(&t, token, strlen(token), &e))
         return e.code;
-    bool ok = sessions_made(s, &t) ? sessions_check(s, &t, limits.idle_us, &who, &expires, &e)
+    sessions_limit(s, &limits);
+    bool ok = sessions_made(s, &t) ? sessions_check(s, &t, &who, &expires, &e)
                                    : error_set(&e, ERR_AUTH_FAILED, "not ours");
     jwt_free(&t);
     assert_int_equal(ok, e.code == ERR_NONE);
@@ -129,7 +70,7 @@ static int count(const char *user)
 {
     session_info page[8];
     int64_t total;
-    sessions_page(s, user, limits.idle_us, 0, 8, page, &total);
+    sessions_page(s, user, 0, 8, page, &total);
     return (int)total;
 }
 
@@ -147,7 +88,7 @@ static bool load(void *arg, const auth_text *t, error *e)
 static void open_sessions(void)
 {
     error e;
-    s = sessions_new(database.g, &generation, &e);
+    s = sessions_new(database.g, &limits, &generation, &e);
     assert_non_null(s);
     kept = 0;
     assert_true(engine_auth_read(database.g, load, s, &e));
@@ -193,13 +134,13 @@ static void a_login_gives_two_tokens(void **state)
     assert_int_equal(check(p.refresh), ERR_AUTH_FAILED);
     session_info one[2];
     int64_t total;
-    assert_int_equal(sessions_page(s, "anna", HOUR, 0, 2, one, &total), 1);
+    assert_int_equal(sessions_page(s, "anna", 0, 2, one, &total), 1);
     assert_string_equal(one[0].id, p.id);
     assert_string_equal(one[0].address, "192.0.2.7");
     assert_string_equal(one[0].agent, "a client");
     assert_int_equal(one[0].expires_us - one[0].created_us, 24 * HOUR);
-    assert_int_equal(sessions_page(s, "ann", HOUR, 0, 2, one, &total), 0);
-    assert_int_equal(sessions_page(s, NULL, HOUR, 1, 2, one, &total), 0);
+    assert_int_equal(sessions_page(s, "ann", 0, 2, one, &total), 0);
+    assert_int_equal(sessions_page(s, NULL, 1, 2, one, &total), 0);
     assert_int_equal(total, 1);
 }
 
@@ -231,6 +172,7 @@ static void a_race_has_no_winner(void **state)
     (void)state;
     pair a, b;
     assert_int_equal(login("anna", &a), ERR_NONE);
+    sessions_limit(s, &limits);
     waiting *one = call_new(), *two = call_new();
     sessions_refresh(s, &one->call, a.refresh, strlen(a.refresh));
     sessions_refresh(s, &two->call, a.refresh, strlen(a.refresh));
@@ -251,7 +193,7 @@ static void other_tokens_refresh_nothing(void **state)
     assert_int_equal(login("anna", &a), ERR_NONE);
     assert_int_equal(refresh("", NULL), ERR_AUTH_FAILED);
     assert_int_equal(refresh(a.access, NULL), ERR_AUTH_FAILED);
-    assert_true(secret_make_refresh("AAAAAAAAAAAAAAAAAAAAAA", forged, &e));
+    assert_true(secret_make_refresh("00000000000000000000000000000000", forged, &e));
     assert_int_equal(refresh(forged, NULL), ERR_AUTH_FAILED);
     assert_int_equal(check(a.access), ERR_NONE);
     assert_true(secret_make_refresh(a.id, forged, &e));
@@ -277,14 +219,15 @@ static void sessions_end_at_once(void **state)
     (void)state;
     pair a, b, c;
     error e;
+    session_info info;
     assert_int_equal(login("anna", &a), ERR_NONE);
     assert_int_equal(login("anna", &b), ERR_NONE);
     assert_int_equal(login("bert", &c), ERR_NONE);
-    assert_true(sessions_alive(s, a.id, HOUR, &e));
+    assert_true(sessions_find(s, a.id, &info, &e));
     assert_int_equal(end(a.id), ERR_NONE);
     assert_int_equal(end(a.id), ERR_NOT_FOUND);
     assert_int_equal(end("nothing"), ERR_NOT_FOUND);
-    assert_false(sessions_alive(s, a.id, HOUR, &e));
+    assert_false(sessions_find(s, a.id, &info, &e));
     assert_int_equal(e.code, ERR_AUTH_FAILED);
     assert_int_equal(check(a.access), ERR_AUTH_FAILED);
     assert_int_equal(refresh(a.refresh, NULL), ERR_AUTH_FAILED);
@@ -376,7 +319,7 @@ static void foreign_keys_sign_nothing_here(void **state)
     char *token = forge("{\"alg\":\"HS256\"}", claims, "HS256", NULL, "x", 1);
     assert_true(jwt_read(&t, token, strlen(token), &e));
     assert_false(sessions_made(s, &t));
-    assert_false(sessions_check(s, &t, HOUR, &who, NULL, &e));
+    assert_false(sessions_check(s, &t, &who, NULL, &e));
     jwt_free(&t);
     free(token);
 }
@@ -388,7 +331,7 @@ static void the_disk_has_no_token(void **state)
     char command[1300];
     assert_int_equal(login("anna", &p), ERR_NONE);
     fx_close(&database);
-    snprintf(command, sizeof command, "! grep -rqF -e '%s' -e '%s' '%s'", p.refresh + 27, p.access,
+    snprintf(command, sizeof command, "! grep -rqF -e '%s' -e '%s' '%s'", p.refresh + 37, p.access,
              database.dir);
     assert_int_equal(system(command), 0);
     fx_open(&database);
@@ -433,7 +376,7 @@ static void what_cannot_be_written_did_not_happen(void **state)
     error e;
     sessions *real = s;
     pair a, b;
-    s = sessions_new(&fake, &generation, &e);
+    s = sessions_new(&fake, &limits, &generation, &e);
     assert_non_null(s);
     accepts = true;
     assert_int_equal(login("anna", &a), ERR_NONE);
