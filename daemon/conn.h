@@ -16,6 +16,7 @@
 
 #include "base/list.h"
 #include "daemon/outq.h"
+#include "daemon/peer.h"
 #include "daemon/reactor.h"
 
 typedef enum conn_state { CONN_HTTP, CONN_WS, CONN_CLOSING, CONN_DEAD } conn_state;
@@ -36,6 +37,7 @@ typedef struct conn {
     uint64_t serial;
     struct conn *next_by_number; /* reactor.sockets' chain */
     int fd;
+    peer from;       /* who is at the other end, as far as the door knows */
     bool killed;     /* lws has been told to close it */
     bool over_limit; /* accepted past max_connections, to be told so and closed */
     bool blocked;    /* the socket took not everything; a writable callback is under way */

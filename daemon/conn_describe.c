@@ -1,10 +1,8 @@
 #include "daemon/conn_describe.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "daemon/hub_subs.h"
@@ -67,23 +65,10 @@ void describe_moment(json_writer *w, const server *d, const char *key, int64_t m
     jw_key_str(w, key, stamp);
 }
 
-/* HOST:PORT; asked of the socket, so that an idle connection need not keep it. */
-void describe_remote(json_writer *w, int fd)
+void describe_remote(json_writer *w, const conn *c)
 {
-    struct sockaddr_storage from;
-    socklen_t n = sizeof from;
-    char host[INET6_ADDRSTRLEN], text[INET6_ADDRSTRLEN + 16] = "";
-    if (getpeername(fd, (struct sockaddr *)&from, &n) == 0) {
-        if (from.ss_family == AF_INET) {
-            const struct sockaddr_in *a = (const struct sockaddr_in *)&from;
-            inet_ntop(AF_INET, &a->sin_addr, host, sizeof host);
-            snprintf(text, sizeof text, "%s:%u", host, ntohs(a->sin_port));
-        } else if (from.ss_family == AF_INET6) {
-            const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)&from;
-            inet_ntop(AF_INET6, &a->sin6_addr, host, sizeof host);
-            snprintf(text, sizeof text, "[%s]:%u", host, ntohs(a->sin6_port));
-        }
-    }
+    char text[PEER_TEXT_ROOM];
+    peer_format(&c->from, text);
     jw_key_str(w, "remote_address", text[0] ? text : NULL);
 }
 
@@ -143,7 +128,7 @@ void conn_describe(conn *c, json_writer *w)
     conn_phase_of(c, &phase);
     jw_begin_object(w);
     jw_key_str(w, "connection_id", s->id);
-    describe_remote(w, c->fd);
+    describe_remote(w, c);
     jw_key_str(w, "protocol", lws_is_ssl(c->wsi) ? "wss" : "ws");
     put_certificate(w, c);
     jw_key_str(w, "subprotocol", s->protocol->name);

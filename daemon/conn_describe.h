@@ -32,8 +32,9 @@ void conn_describe(conn *c, json_writer *w);
 /* ---- shared by descriptions ---- */
 /* The number in an id of a letter and a number; 0 when it is none. */
 uint64_t describe_parse_id(char letter, const char *id);
-/* The other end of a socket as the member `remote_address`, HOST:PORT; null where it has none. */
-void describe_remote(json_writer *w, int fd);
+/* The other end of a connection as the member `remote_address`, HOST:PORT; null where it has none.
+ */
+void describe_remote(json_writer *w, const conn *c);
 /* A moment of the monotonic clock as a member, in RFC 3339; 0 gives null. */
 void describe_moment(json_writer *w, const server *d, const char *key, int64_t mono_us);
 

@@ -139,6 +139,7 @@ static void read_reactors(net_figures *to, const server *d)
         to->websocket += STAT_GET(s->ws_connections);
         to->subscriptions += STAT_GET(s->subscriptions);
         to->opened += (int64_t)STAT_GET(s->connections_total);
+        to->refused += (int64_t)STAT_GET(s->connections_refused);
         to->requests += (int64_t)STAT_GET(s->requests);
         to->messages_in += (int64_t)STAT_GET(s->messages_in);
         to->messages_out += (int64_t)STAT_GET(s->messages_out);

@@ -33,7 +33,7 @@ enum {
 
 /* Added up over the reactors. */
 typedef struct net_figures {
-    int64_t http, websocket, subscriptions, opened, requests;
+    int64_t http, websocket, subscriptions, opened, refused, requests;
     int64_t messages_in, messages_out, bytes_in, bytes_out, events;
     int64_t slow, errors, backpressure;
 } net_figures;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/conn.h"
+#include "daemon/door.h"
 #include "daemon/http.h"
 #include "daemon/hub.h"
 #include "daemon/hub_subs.h"
@@ -19,6 +20,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -27,8 +29,6 @@
 
 enum {
     TICK_US = 250000,
-    ACCEPT_BATCH = 256,
-    RESERVE = 32,       /* connections past max_connections that are answered */
     RX_PIECE = 1024,    /* receive buffer of a WebSocket; larger costs memory per connection */
     TX_PIECE = 1 << 20, /* most that lws hands to the kernel in one call */
     HEAD_MAX = 8192,    /* bytes of all headers of a request */
@@ -93,7 +93,7 @@ static void take_mail(reactor *r)
 /* ---- accepting ---------------------------------------------------------------------------------
  */
 
-static void adopt(reactor *r, int fd)
+void reactor_adopt(reactor *r, int fd, const peer *from)
 {
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -101,40 +101,20 @@ static void adopt(reactor *r, int fd)
     if (!wsi) /* lws has closed it */
         return;
     conn *c = conn_new(r, wsi, fd);
+    c->from = *from;
     c->over_limit = atomic_fetch_add(&r->d->connections, 1) >= daemon_config(r->d)->max_connections;
     lws_set_opaque_user_data(wsi, c);
 }
 
-static void turn_away(reactor *r, int fd)
-{
-    error e;
-    error_clear(&e);
-    error_set(&e, ERR_CONNECTION_LIMIT, "a connection was closed unread: too many are open");
-    system_limit_hit(r->d, NULL, &e);
-    close(fd);
-}
-
-static void accept_all(reactor *r)
-{
-    for (int i = 0; i < ACCEPT_BATCH && !r->stopping; i++) {
-        int fd = accept4(r->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0) {
-            if (errno == EMFILE || errno == ENFILE)
-                log_warn("accept", "no file descriptors are left; a connection waits");
-            if (errno != EINTR && errno != ECONNABORTED)
-                return;
-            continue;
-        }
-        /* A few more than the limit get in, so that they can be told (http.c). */
-        if (atomic_load(&r->d->connections) < daemon_config(r->d)->max_connections + RESERVE)
-            adopt(r, fd);
-        else
-            turn_away(r, fd);
-    }
-}
-
 /* ---- time --------------------------------------------------------------------------------------
  */
+
+/* Whether the handshake of TLS is under way. */
+static bool shaking_hands(const conn *c)
+{
+    SSL *ssl = lws_is_ssl(c->wsi) ? lws_get_ssl(c->wsi) : NULL;
+    return ssl && !SSL_is_init_finished(ssl);
+}
 
 /* What the limits say about one connection; the reason to end it, or NULL. */
 static const char *overdue(conn *c, const config *cfg, int64_t now)
@@ -148,6 +128,8 @@ static const char *overdue(conn *c, const config *cfg, int64_t now)
         return NULL;
     if (!c->req) {
         int64_t idle = now - c->last_activity_us;
+        if (c->taken < 0 && idle > cfg->handshake_timeout * 1000 && shaking_hands(c))
+            return "did not end the handshake of TLS in time";
         if (c->taken < 0 && idle > cfg->request_timeout * 1000)
             return "did not send the head of a request in time";
         if (idle > cfg->stall_timeout * 1000 && sockstat_unsent(c->fd) > 0)
@@ -206,6 +188,7 @@ static void tick(lws_sorted_usec_list_t *sul)
         if (c->state == CONN_WS)
             ws_tick(c, now);
     }
+    door_tick(r, now);
     /* What a kick did not move may go on by now: see serve_batch. */
     r->kicked_at = r->callbacks - 1;
     lws_sul_schedule(r->ctx, 0, &r->tick, tick, TICK_US);
@@ -219,6 +202,7 @@ static void begin_stop(reactor *r)
     r->stopping = true;
     r->stop_deadline_us = clock_mono_us() + daemon_config(r->d)->shutdown_timeout * 1000;
     lws_set_timeout(r->listener_wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+    door_clear(r);
     list_each_safe(it, &r->conns)
     {
         conn *c = list_entry(it, conn, link);
@@ -307,8 +291,10 @@ static int on_file(struct lws *wsi, enum lws_callback_reasons reason, void *user
         return 0;
     if (wsi == r->room_wsi)
         room_found(r);
+    else if (wsi == r->door_wsi)
+        door_step(r);
     else
-        accept_all(r);
+        door_accept(r, r->listen_fd);
     return 0;
 }
 
@@ -375,7 +361,7 @@ static bool make_context(reactor *r, error *e)
         lws_adopt_descriptor_vhost(r->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, FILES, NULL);
     if (!r->listener_wsi)
         return error_set(e, ERR_INTERNAL_ERROR, "libwebsockets did not take the listening socket");
-    return room_open(r, e);
+    return room_open(r, e) && door_open(r, e);
 }
 
 /* Waits for events and handles one batch of them. */

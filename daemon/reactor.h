@@ -23,11 +23,13 @@
 #include "daemon/outq.h"
 
 struct conn;
+struct peer;
 
 /* Written by the reactor's thread, read by any (relaxed). */
 typedef struct reactor_stats {
     atomic_int http_connections, ws_connections, subscriptions;
-    atomic_uint_fast64_t connections_total, requests, messages_in, messages_out;
+    atomic_uint_fast64_t connections_total, connections_refused; /* let in; closed at the door */
+    atomic_uint_fast64_t requests, messages_in, messages_out;
     atomic_uint_fast64_t bytes_in, bytes_out;
     atomic_uint_fast64_t frames_delivered; /* event frames handed to sockets */
     atomic_uint_fast64_t send_calls;       /* writes that carried event frames */
@@ -72,6 +74,9 @@ typedef struct reactor {
     int listen_fd;
     struct lws *room_wsi; /* room.h */
     int room_fd;
+    struct lws *door_wsi; /* door.h, as the next two */
+    int door_fd;
+    list doorstep;
     mailbox box;
     list conns;         /* every conn, by conn.link */
     conn_table sockets; /* those that are WebSockets */
@@ -108,6 +113,9 @@ void reactor_free(reactor *r);
 
 /* Any thread. */
 void reactor_post(reactor *r, reactor_msg *m);
+
+/* Takes in a connection that has passed the door; the socket is taken over. */
+void reactor_adopt(reactor *r, int fd, const struct peer *from);
 
 /* Marks a connection as having something to write at the end of this batch. */
 void reactor_want_flush(reactor *r, struct conn *c);

@@ -83,7 +83,7 @@ static void describe_session(const conn *c, json_writer *w)
     jw_bool(w, lws_is_ssl(c->wsi));
     jw_key_str(w, "state", state_of(c));
     jw_key_str(w, "user", who ? who->name : NULL);
-    describe_remote(w, c->fd);
+    describe_remote(w, c);
     describe_moment(w, d, "connected_at", c->opened_us);
     describe_moment(w, d, "last_activity",
                     c->wrote_us > c->last_activity_us ? c->wrote_us : c->last_activity_us);

@@ -187,6 +187,14 @@ static bool apply_preset(config *c, error *e)
     return true;
 }
 
+/* The lists were checked when they were set: what fails here is memory. */
+static bool take_apart(config *c, error *e)
+{
+    return networks_parse(c->allow_networks, &c->nets.allow, e) &&
+           networks_parse(c->deny_networks, &c->nets.deny, e) &&
+           networks_parse(c->trusted_proxies, &c->nets.proxies, e);
+}
+
 /* ---- the interface ----------------------------------------------------------------------------
  */
 
@@ -201,7 +209,7 @@ config *config_load(const char *file, const config_flag *flags, int n_flags, err
         return NULL;
     }
     if (load_defaults(c, e) && (!file || load_file(c, file, e)) && load_environment(c, e) &&
-        load_flags(c, flags, n_flags, e) && apply_preset(c, e))
+        load_flags(c, flags, n_flags, e) && apply_preset(c, e) && take_apart(c, e))
         return c;
     config_free(c);
     return NULL;
@@ -213,6 +221,9 @@ void config_free(config *c)
         return;
     for (int id = 0; id < SETTING_COUNT; id++)
         mem_free(c->text[id]);
+    networks_free(&c->nets.allow);
+    networks_free(&c->nets.deny);
+    networks_free(&c->nets.proxies);
     mem_free(c->file);
     mem_free(c);
 }
@@ -255,6 +266,10 @@ config *config_change(const config *from, const config_flag *changes, int n, err
             config_free(c);
             c = NULL;
         }
+    }
+    if (c && !take_apart(c, e)) {
+        config_free(c);
+        c = NULL;
     }
     return c;
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "config/networks.h"
 
 typedef enum setting_type {
     SETTING_STR,
@@ -60,6 +61,9 @@ typedef struct config {
 #define SETTING(type, name, def, min, max, rt, help) CONFIG_T_##type name;
 #include "config/settings.def"
 #undef SETTING
+    struct {
+        networks allow, deny, proxies; /* the settings of these names, taken apart */
+    } nets;
     setting_source source[SETTING_COUNT];
     char *text[SETTING_COUNT]; /* the value as written; owned */
     char *file;                /* the file it was read from, NULL when none; owned */

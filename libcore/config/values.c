@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "config/address.h"
+#include "config/networks.h"
 #include "config/units.h"
 
 typedef void format_fn(int64_t v, char *out);
@@ -102,15 +103,57 @@ static bool is_page_path(const char *text)
            strncmp(text, "/api-docs", 9) != 0;
 }
 
+static bool is_networks(const char *text, error *e)
+{
+    networks list;
+    if (!networks_parse(text, &list, e))
+        return false;
+    networks_free(&list);
+    return true;
+}
+
+static bool is_host_name(const char *name, size_t n)
+{
+    static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+    if (n > 2 && name[0] == '*' && name[1] == '.')
+        name += 2, n -= 2;
+    return n < 254 && strspn(name, good) >= n && name[0] != '.';
+}
+
+static bool is_hosts(const char *text, error *e)
+{
+    for (text += strspn(text, " ,"); *text; text += strspn(text, " ,")) {
+        size_t n = strcspn(text, " ,");
+        if (!(n == 1 && *text == '*') && !is_host_name(text, n))
+            return error_set(e, ERR_INVALID_MESSAGE,
+                             "\"%.*s\" is no name such as db.example.org, without a port",
+                             n > 64 ? 64 : (int)n, text);
+        text += n;
+    }
+    return true;
+}
+
 /* What the type alone does not tell. */
 static bool check(int id, const char *text, error *e)
 {
     address ignored;
-    if (id == SETTING_ID_swagger_path && !is_page_path(text))
-        return error_set(e, ERR_INVALID_MESSAGE,
+    switch (id) {
+    case SETTING_ID_swagger_path:
+        return is_page_path(text) ||
+               error_set(e, ERR_INVALID_MESSAGE,
                          "\"%.64s\" is no path such as /swagger-ui, of letters, digits, - and _",
                          text);
-    return id != SETTING_ID_listen || address_parse(text, &ignored, e);
+    case SETTING_ID_listen:
+        return address_parse(text, &ignored, e);
+    case SETTING_ID_allow_networks:
+    case SETTING_ID_deny_networks:
+    case SETTING_ID_trusted_proxies:
+        return is_networks(text, e);
+    case SETTING_ID_hosts:
+        return is_hosts(text, e);
+    default:
+        return true;
+    }
 }
 
 bool values_assign(config *c, int id, const char *text, error *e)
