@@ -4,12 +4,26 @@
 
 enum { PREFLIGHT_KEPT = 600 }; /* seconds that a browser need not ask again */
 
+/* With "*." before its name: any host below that one, not itself. */
+static bool below(const char *pattern, size_t len, const char *origin, size_t n)
+{
+    static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+    const char *star = memmem(pattern, len, "://*.", 5);
+    if (!star)
+        return false;
+    size_t head = (size_t)(star - pattern) + 3, tail = len - head - 1;
+    return n > head + tail && memcmp(origin, pattern, head) == 0 &&
+           memcmp(origin + n - tail, star + 4, tail) == 0 &&
+           strspn(origin + head, good) >= n - tail - head;
+}
+
 bool cors_listed(const char *origins, const char *origin)
 {
     size_t n = strlen(origin);
     for (const char *at = origins; *at;) {
         size_t len = strcspn(at, " ,");
-        if ((len == 1 && *at == '*') || (len == n && n && strncmp(at, origin, n) == 0))
+        if ((len == 1 && *at == '*') || (len == n && n && strncmp(at, origin, n) == 0) ||
+            below(at, len, origin, n))
             return true;
         at += len;
         at += strspn(at, " ,");

@@ -13,8 +13,8 @@ void cors_put(buf *out, const request *q);
 /* The same for the answer to OPTIONS: what the page may send. allow: methods of the path. */
 void cors_put_preflight(buf *out, const request *q, const char *allow);
 
-/* Whether a list of origins, as the setting has it ("*", or several with spaces between), names
- * this one. */
+/* Whether a list of origins, as the setting has it ("*", or several with spaces between, of which
+ * each may stand for all hosts below one by "*." before its name), names this one. Any thread. */
 bool cors_listed(const char *origins, const char *origin);
 
 #endif

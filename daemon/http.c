@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "daemon/audit.h"
 #include "daemon/cors.h"
+#include "daemon/guest.h"
 #include "daemon/idempotency.h"
 #include "daemon/pages.h"
 #include "daemon/problem.h"
@@ -172,6 +173,7 @@ static void read_head(request *q, struct lws *wsi)
     q->chunked = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
     q->content_length = read_content_length(wsi);
     keep_headers(q, wsi);
+    guest_identify(q);
 }
 
 static bool whole_target(request *q, error *e)
@@ -351,7 +353,8 @@ static bool begin(request *q)
      * what was pipelined on a connection that closes (RFC 9112, 9.3.2). */
     if (expects_body(q) && c->taken >= 0 && sockstat_taken(c->fd) == c->taken)
         return false;
-    if (q->method == HTTP_OPTIONS && !expects_body(q)) {
+    bool welcome = check_room(c, &e) && guest_check(q, &e);
+    if (welcome && q->method == HTTP_OPTIONS && !expects_body(q)) {
         answer_options(q);
         return true;
     }
@@ -359,10 +362,9 @@ static bool begin(request *q)
     if (q->method & (HTTP_POST | HTTP_PUT | HTTP_PATCH) && !expects_body(q) &&
         q->content_length != 0)
         q->keep_alive = false;
-    bool room = check_room(c, &e);
-    if (room && !q->target_cut && pages_answer(q))
+    if (welcome && !q->target_cut && pages_answer(q))
         return true;
-    if (!room || !check_head(q, allow, sizeof allow, &e)) {
+    if (!welcome || !check_head(q, allow, sizeof allow, &e)) {
         if (expects_body(q) && q->content_length <= DISCARD_MAX)
             q->read_body = discard_body;
         refuse(q, &e, allow);
@@ -558,6 +560,7 @@ static const char *reason_of(int status)
         {412, "Precondition Failed"},
         {413, "Content Too Large"},
         {415, "Unsupported Media Type"},
+        {421, "Misdirected Request"},
         {422, "Unprocessable Content"},
         {426, "Upgrade Required"},
         {429, "Too Many Requests"},
@@ -1007,9 +1010,12 @@ int http_on_upgrade(conn *c)
     request *q = new_request(c);
     read_head(q, c->wsi);
     void *state = NULL;
-    const ws_protocol *protocol = check_room(c, &e) ? check_upgrade(q, c->wsi, &state, &e) : NULL;
+    const ws_protocol *protocol = check_room(c, &e) && guest_check_upgrade(q, &e)
+                                      ? check_upgrade(q, c->wsi, &state, &e)
+                                      : NULL;
     if (protocol) {
         const identity *who = identity_hold(q->who);
+        guest_stay(q);
         http_free_request(c);
         ws_prepare(c, protocol, who);
         c->ws->state = state;

@@ -25,8 +25,11 @@ void peer_format(const peer *p, char out[PEER_TEXT_ROOM])
     ip_format(&p->ip, host);
     bool six = !ip_is_v4(&p->ip);
     out[0] = '\0';
-    if (host[0])
-        snprintf(out, PEER_TEXT_ROOM, "%s%s%s:%u", six ? "[" : "", host, six ? "]" : "", p->port);
+    if (!host[0])
+        return;
+    int n = snprintf(out, PEER_TEXT_ROOM, "%s%s%s", six ? "[" : "", host, six ? "]" : "");
+    if (p->port)
+        snprintf(out + n, PEER_TEXT_ROOM - (size_t)n, ":%u", p->port);
 }
 
 bool peer_may_come(const ip_address *a, const config *cfg)

@@ -12,15 +12,15 @@
 
 typedef struct peer {
     ip_address ip; /* not known of a Unix socket */
-    uint16_t port;
-    bool proxy; /* one of trusted_proxies: what it says of a request's client is taken */
+    uint16_t port; /* 0: not known */
+    bool proxy;    /* one of trusted_proxies: what it says of a request's client is taken */
 } peer;
 
 enum { PEER_TEXT_ROOM = IP_TEXT_ROOM + 8 };
 
 /* From what accept() gave. Any thread, like the next. */
 peer peer_of(const struct sockaddr_storage *from, const config *cfg);
-/* HOST:PORT, with brackets around IPv6; "" when the address is not known. */
+/* HOST:PORT, with brackets around IPv6; HOST where no port is known; "" where no address is. */
 void peer_format(const peer *p, char out[PEER_TEXT_ROOM]);
 
 /* Whether the setting allow_networks and deny_networks let this address in. One that is not known

@@ -29,9 +29,9 @@ def good():
     {"Connection": "upgrade"},
     {"Connection": "keep-alive, Upgrade"},
     {"Connection": "Upgrade,keep-alive"},
-    {"Origin": "http://example.com"},
+    {"Origin": "http://127.0.0.1"},
     {"X-Unknown": "x"},
-    {"Host": "example.com"},
+    {"Host": "localhost"},
 )
 def good_too(headers):
     """other spellings that are right"""
