@@ -3,13 +3,12 @@
 #include <string.h>
 #include <strings.h>
 
-#include "auth/auth.h"
+#include "daemon/credentials.h"
 #include "daemon/route.h"
 
 static bool identify(request *q, const char *token, size_t n, error *e)
 {
-    const credential c = {.kind = CREDENTIAL_TOKEN, .text = token, .n = n};
-    identity *who = auth_identify(q->c->r->d->auth, &c, e);
+    identity *who = conn_identify(q->c, token, n, e);
     if (!who)
         return false;
     identity_release(q->who);

@@ -1,6 +1,7 @@
 #include "daemon/ws_requests.h"
 #include "daemon/audit.h"
 #include "base/mem.h"
+#include "daemon/credentials.h"
 #include "daemon/encode.h"
 #include "daemon/http.h"
 #include "daemon/params.h"
@@ -29,8 +30,7 @@ bool ws_request_read(const conn *c, json_t *input, const json_field *fields, int
 
 static identity *identify(conn *c, const char *token, error *e)
 {
-    const credential shown = {.kind = CREDENTIAL_TOKEN, .text = token, .n = strlen(token)};
-    identity *who = auth_identify(c->r->d->auth, &shown, e);
+    identity *who = conn_identify(c, token, strlen(token), e);
     if (!who)
         audit_conn(c, AUDIT_AUTH_FAILED, NULL, e, NULL);
     return who;

@@ -84,10 +84,7 @@ verdict auth_by_root_token(auth *a, const credential *c, identity **who, error *
 }
 
 static authenticator *const chain[] = {
-    auth_by_root_token,
-    auth_by_jwt,
-    auth_by_certificate,
-    auth_by_peer,
+    auth_by_root_token, auth_by_key, auth_by_jwt, auth_by_certificate, auth_by_peer,
 };
 
 static void say_unknown(const credential *c, error *e)
@@ -150,10 +147,10 @@ identity *auth_renew(auth *a, const identity *who, error *e)
         return identity_hold(a->root_identity);
     case IDENTITY_USER:
         return *who->session ? auth_renew_session(a, who, e) : renew_user(a, who, e);
+    case IDENTITY_KEY:
+        return auth_renew_key(a, who, e);
     case IDENTITY_TOKEN:
         return auth_renew_token(a, who, e);
-    case IDENTITY_KEY:
-        break;
     }
     error_set(e, ERR_AUTH_EXPIRED, "%s is not known here any more", who->name);
     return NULL;

@@ -15,6 +15,7 @@ static const struct {
 } kinds[AUTH_KINDS] = {
     [AUTH_USER] = {"user", 10000, auth_read_user},
     [AUTH_ROLE] = {"role", 1000, auth_read_role},
+    [AUTH_KEY] = {"key", 10000, auth_read_key},
 };
 
 const char *auth_kind_name(auth_kind kind)

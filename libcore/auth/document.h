@@ -15,7 +15,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 
-typedef enum auth_kind { AUTH_USER, AUTH_ROLE, AUTH_KINDS } auth_kind;
+typedef enum auth_kind { AUTH_USER, AUTH_ROLE, AUTH_KEY, AUTH_KINDS } auth_kind;
 
 enum { AUTH_NAME_MAX = 63 }; /* bytes of a user's, role's or key's name, and of an id */
 
@@ -31,7 +31,8 @@ typedef struct auth_document {
     int n_marks;        /* by which it is found besides: no two documents have the same, */
     const char **marks; /* such as "uid 1000" */
 
-    identity *seen; /* whom it identifies; the store's (store.h), guarded by its lock */
+    atomic_llong used_us; /* of a key: wall clock of its last use */
+    identity *seen;       /* whom it identifies; the store's (store.h), guarded by its lock */
 } auth_document;
 
 /* From an object, which is taken over (NULL: memory was out). NULL with INVALID_MESSAGE when it is
@@ -54,7 +55,7 @@ int auth_kind_max(auth_kind kind);
 /* Sets name, is, owner, marks from the object; everything in d->mem, nothing in the object, which
  * does not live on. */
 typedef bool auth_reader(auth_document *d, json_t *object, error *e);
-auth_reader auth_read_user, auth_read_role;
+auth_reader auth_read_user, auth_read_role, auth_read_key;
 
 /* A copy in the document's memory. */
 bool auth_keep_text(auth_document *d, const char *text, const char **to, error *e);

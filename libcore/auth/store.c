@@ -254,9 +254,12 @@ bool auth_call_put(auth_call *c, auth_document *d, error *e)
     return ok;
 }
 
-bool auth_call_drop(auth_call *c, auth_document *d, error *e)
+bool auth_call_drop(auth_call *c, auth_kind kind, const char *name, error *e)
 {
-    return add_step(c, (auth_step){d, NULL}, e);
+    auth_document *was = auth_store_find(c->owner, kind, name);
+    bool ok = !was || add_step(c, (auth_step){was, NULL}, e);
+    auth_document_release(was);
+    return ok;
 }
 
 /* ---- changing ----------------------------------------------------------------------------------

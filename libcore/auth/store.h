@@ -78,7 +78,7 @@ void auth_store_change(auth_store *s, auth_call *c);
  * one of one name in a call is a mistake. CONFLICT when another document has a mark of it, or there
  * are too many. */
 bool auth_call_put(auth_call *c, auth_document *d, error *e);
-/* The document, which is there, is removed. */
-bool auth_call_drop(auth_call *c, auth_document *d, error *e);
+/* The document is removed, if it is there; no document twice in a call. */
+bool auth_call_drop(auth_call *c, auth_kind kind, const char *name, error *e);
 
 #endif

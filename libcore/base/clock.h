@@ -3,6 +3,7 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,5 +17,8 @@ int64_t clock_coarse_us(void);
 
 /* RFC 3339 in UTC with microseconds; out has room for CLOCK_RFC3339_LEN + 1 bytes. */
 void clock_rfc3339(int64_t wall_us, char *out);
+/* The same the other way: a moment with "Z" or an offset ("+02:00"), with or without a fraction of
+ * a second. False when it is none. */
+bool clock_parse_rfc3339(const char *text, int64_t *wall_us);
 
 #endif

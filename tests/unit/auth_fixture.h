@@ -48,7 +48,7 @@ static inline bool wish_decide(auth_call *c, auth_store *s, error *e)
     (void)s;
     for (int i = 0; ok && i < WISHES_MAX; i++)
         ok = (!w->put[i] || auth_call_put(c, w->put[i], e)) &&
-             (!w->drop[i] || auth_call_drop(c, w->drop[i], e));
+             (!w->drop[i] || auth_call_drop(c, w->drop[i]->kind, w->drop[i]->name, e));
     return ok;
 }
 

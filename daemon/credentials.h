@@ -1,0 +1,12 @@
+/* What connections show of who is at the other end. Reactor thread only. */
+#ifndef DAEMON_CREDENTIALS_H
+#define DAEMON_CREDENTIALS_H
+
+#include "auth/auth.h"
+#include "daemon/conn.h"
+
+/* Whose token it is (n bytes with a NUL behind them), coming from where the connection comes from.
+ * Errors as of auth_identify. */
+identity *conn_identify(const conn *c, const char *token, size_t n, error *e);
+
+#endif
