@@ -105,6 +105,15 @@ static bool get(listing *l, const char *path, buf *answer, scan_text *object, er
     return scan_kind_of(*object) == SCAN_OBJECT || not_understood(e);
 }
 
+/* What a thing is known by: a text, or a number. */
+static bool put_key(buf *out, scan_text id)
+{
+    if (scan_kind_of(id) != SCAN_NUMBER)
+        return scan_unquote(out, id);
+    buf_add(out, id.p, id.n);
+    return true;
+}
+
 /* Shows a page; `after` becomes the id of its last thing, *n how many there were. */
 static bool show_page(listing *l, scan_text page, buf *after, int64_t *n, error *e)
 {
@@ -115,7 +124,7 @@ static bool show_page(listing *l, scan_text page, buf *after, int64_t *n, error 
         return not_understood(e);
     while (scan_next(&it, NULL, &thing)) {
         buf_clear(after);
-        if (!scan_member(thing, l->kind->key, &id) || !scan_unquote(after, id))
+        if (!scan_member(thing, l->kind->key, &id) || !put_key(after, id))
             return not_understood(e);
         if (!listing_row(l, thing, e))
             return false;

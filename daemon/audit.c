@@ -30,7 +30,8 @@ bool audit_start(server *d, error *e)
         return error_set(e, ERR_INVALID_MESSAGE, "audit_journal is longer than a socket's path");
     snprintf(ac.journal, sizeof ac.journal, "%s", cfg->audit_journal);
     snprintf(ac.dir, sizeof ac.dir, "%s", d->data_dir);
-    if (!audit_anchor_load(d, &ac, e))
+    d->anchors = audit_anchors_open(d, &ac, e);
+    if (!d->anchors)
         return false;
     d->audit = audit_open(&ac, e);
     return d->audit || error_hint(e, "Without an audit log the daemon starts with audit = off.");
@@ -39,11 +40,13 @@ bool audit_start(server *d, error *e)
 void audit_stop(server *d)
 {
     audit_anchor last;
-    if (!d->audit)
-        return;
-    audit_close(d->audit, &last);
+    bool known = d->audit != NULL;
+    if (known)
+        audit_close(d->audit, &last);
     d->audit = NULL;
-    audit_anchor_save(d, &last);
+    if (d->anchors)
+        audit_anchors_close(d->anchors, known ? &last : NULL);
+    d->anchors = NULL;
 }
 
 /* ---- who ---------------------------------------------------------------------------------------

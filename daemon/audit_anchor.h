@@ -1,15 +1,19 @@
-/* Where the audit log had come to, as the database remembers it, so that records cut off at the end
- * of the log are missed. */
+/* Where the audit log had come to, as the database remembers it, so that records which were cut off
+ * at the end of the log are missed. Kept on the way, at most every few seconds, and at the stop. */
 #ifndef DAEMON_AUDIT_ANCHOR_H
 #define DAEMON_AUDIT_ANCHOR_H
 
 #include "audit/audit.h"
 #include "daemon/daemon.h"
 
-/* Reads the anchor that was kept last into c->known. One of a database that was restored into this
- * folder belongs to another log and is no anchor here. Blocks; at the start. */
-bool audit_anchor_load(server *d, audit_config *c, error *e);
-/* Keeps the last of this run. Blocks; at the stop. */
-void audit_anchor_save(server *d, const audit_anchor *a);
+typedef struct audit_anchors audit_anchors;
+
+/* Reads the anchor that was kept last into c->known, and has the log's further ones kept. One of a
+ * database that was restored into this folder belongs to another log and is none here. Blocks; at
+ * the start. NULL on error. */
+audit_anchors *audit_anchors_open(server *d, audit_config *c, error *e);
+/* Keeps the last of this run (NULL: none) and frees. Blocks; at the stop, while the engine is still
+ * there and the log is closed. */
+void audit_anchors_close(audit_anchors *k, const audit_anchor *last);
 
 #endif

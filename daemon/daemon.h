@@ -21,6 +21,7 @@ struct reactor;
 struct jobs;
 struct sampler;
 struct slow_queries;
+struct audit_anchors;
 struct audit_log;
 struct settings_owner;
 struct stored_queries;
@@ -39,8 +40,9 @@ typedef enum daemon_phase { PHASE_STARTING, PHASE_READY, PHASE_STOPPING } daemon
 typedef struct server {
     _Atomic(const config *) cfg; /* replaced by settings.h; old ones live until the end */
     struct settings_owner *settings;
-    struct audit_log *audit;  /* NULL: it is switched off */
-    struct tls_material *tls; /* NULL: no TLS; replaced under the settings' lock (tls.h) */
+    struct audit_log *audit;       /* NULL: it is switched off */
+    struct audit_anchors *anchors; /* likewise */
+    struct tls_material *tls;      /* NULL: no TLS; replaced under the settings' lock (tls.h) */
     struct presence *presence;
     engine *engine;
     auth *auth;

@@ -819,6 +819,28 @@ static void http_stream_end(request *q, refbuf *last)
     queue_buf(q, &out, NULL);
 }
 
+void http_put_piece(request *q, const char *type, const char *headers, const char *p, size_t n,
+                    bool last)
+{
+    buf out = BUF_INIT;
+    if (!q->answered) {
+        idempotency_forget(q);
+        put_head(q, &out, 200, type, headers, -1);
+        q->answered = true;
+    }
+    if (!q->head_only && n) {
+        if (!q->http10)
+            buf_addf(&out, "%zx\r\n", n);
+        buf_add(&out, p, n);
+        if (!q->http10)
+            buf_adds(&out, "\r\n");
+    }
+    if (last && !q->http10 && !q->head_only)
+        buf_adds(&out, "0\r\n\r\n");
+    q->finished = last;
+    queue_buf(q, &out, NULL);
+}
+
 static const char *type_of(const run *r)
 {
     if (r->encoder->type)
@@ -914,6 +936,14 @@ static int finish(conn *c)
     return 0;
 }
 
+/* Asks for the next piece of an answer, once. */
+static void take_more(request *q)
+{
+    void (*more)(request *) = q->more;
+    q->more = NULL;
+    more(q);
+}
+
 int http_flush(conn *c)
 {
     if (c->req && c->req->lift_limit) {
@@ -926,6 +956,8 @@ int http_flush(conn *c)
         return 0;
     if (c->req && c->req->finished)
         return finish(c);
+    if (c->req && c->req->answered && c->req->more)
+        take_more(c->req);
     /* Until it is resumed, lws asks the loop for room that there is: the loop would not rest. */
     if (c->asks_room && c->rx_paused && sockstat_unread(c->fd) == 0)
         conn_resume(c);

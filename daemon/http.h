@@ -87,7 +87,8 @@ typedef struct request {
     struct once *once;           /* with a key that makes it happen once (idempotency.h) */
     struct run *once_run;        /* the run that answers it, where it has such a key */
     body_reader read_body;       /* set by a ROUTE_STREAM handler */
-    void *arg;                   /* the handler's own, freed by free_arg */
+    void (*more)(struct request *q); /* see http_put_piece; NULL: nothing comes */
+    void *arg;                       /* the handler's own, freed by free_arg */
     void (*free_arg)(struct request *q);
     bool complete; /* the whole body has come */
     bool answered; /* the head of the answer is out */
@@ -129,6 +130,11 @@ void http_discard_rest(request *q);
 
 /* For run.on_done of a job that answers with a JSON text (job.text): answers, and frees the run. */
 void http_answer_text(run *r);
+/* An answer in pieces, the first of which brings the head (status 200, with extra header lines or
+ * NULL) with it. When a piece has left, q->more is called for the next, unless it was the last. */
+void http_put_piece(request *q, const char *type, const char *headers, const char *p, size_t n,
+                    bool last);
+
 /* Wires a run so that its rows become the answer. */
 void http_answer_with(request *q, run *r);
 

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "config/config.h"
 #include "daemon/api/api.h"
+#include "daemon/audit.h"
 #include "daemon/errand.h"
 #include "daemon/settings.h"
 
@@ -172,9 +173,34 @@ static void change_work(errand *k, server *d)
     k->failed = !settings_change(d, c->to, c->n, &c->step, &k->err);
 }
 
+/* For the audit log: {"changes":{NAME:[before, after]}}. */
+static void record_changes(request *q, const settings_step *s)
+{
+    buf out = BUF_INIT;
+    json_writer w;
+    jw_init(&w, &out);
+    jw_begin_object(&w);
+    jw_key(&w, "changes");
+    jw_begin_object(&w);
+    for (int id = 0; id < SETTING_COUNT; id++) {
+        if (strcmp(s->was->text[id], s->now->text[id]) == 0)
+            continue;
+        jw_key(&w, settings[id].name);
+        jw_begin_array(&w);
+        jw_str(&w, s->was->text[id]);
+        jw_str(&w, s->now->text[id]);
+        jw_end_array(&w);
+    }
+    jw_end_object(&w);
+    jw_end_object(&w);
+    audit_set_detail(q, buf_cstr(&out));
+    buf_free(&out);
+}
+
 static void change_answer(errand *k, request *q)
 {
     change *c = list_entry(k, change, k);
+    record_changes(q, &c->step);
     buf out;
     json_writer w;
     http_begin_json(&w, &out);
@@ -237,6 +263,7 @@ static void reload_answer(errand *k, request *q)
     const settings_step *s = &list_entry(k, change, k)->step;
     buf out;
     json_writer w;
+    record_changes(q, s);
     http_begin_json(&w, &out);
     jw_key(&w, "changed");
     jw_begin_array(&w);

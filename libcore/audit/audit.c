@@ -381,7 +381,7 @@ static bool walk(audit_log *l, audit_chain *chain, int fd, int64_t number, int64
         return cannot("look at", e);
     l->size = st.st_size;
     audit_chain_file(chain, number);
-    return audit_file_lines(fd, l->size, look_at_line, chain, torn, e);
+    return audit_file_lines(fd, 0, l->size, look_at_line, chain, torn, e);
 }
 
 /* The file that grows is not there: the next is begun, behind the newest full one. */

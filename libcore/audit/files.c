@@ -273,13 +273,13 @@ static void give_whole(lines *l)
     memmove(l->text, l->text + from, l->len);
 }
 
-bool audit_file_lines(int fd, int64_t size,
+bool audit_file_lines(int fd, int64_t from, int64_t size,
                       bool (*each)(void *arg, const char *p, size_t n, int64_t at), void *arg,
                       int64_t *torn, error *e)
 {
-    lines l = {.each = each, .arg = arg, .text = mem_alloc(READ_SIZE)};
+    lines l = {.each = each, .arg = arg, .text = mem_alloc(READ_SIZE), .begun = from};
     bool ok = l.text != NULL || error_set(e, ERR_INTERNAL_ERROR, "out of memory");
-    for (int64_t at = 0; ok && !l.ended && at < size;) {
+    for (int64_t at = from; ok && !l.ended && at < size;) {
         size_t room = READ_SIZE - l.len;
         if ((int64_t)room > size - at)
             room = (size_t)(size - at);

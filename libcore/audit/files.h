@@ -43,10 +43,10 @@ bool audit_file_write(int fd, const char *p, size_t n);
 /* Makes what was renamed or made in a folder last. */
 bool audit_dir_sync(const char *dir);
 
-/* Gives each line of the first `size` bytes, without its line break, with the place where it
- * begins; false from `each` ends it. A line longer than AUDIT_LINE_MAX is given in its first
- * bytes. *torn: bytes at the end that no line break ends; 0: none. */
-bool audit_file_lines(int fd, int64_t size,
+/* Gives each line between the bytes `from` (where one begins) and `size`, without its line break,
+ * with the place where it begins; false from `each` ends it. A line longer than AUDIT_LINE_MAX is
+ * given in its first bytes. *torn: bytes at the end that no line break ends; 0: none. */
+bool audit_file_lines(int fd, int64_t from, int64_t size,
                       bool (*each)(void *arg, const char *p, size_t n, int64_t at), void *arg,
                       int64_t *torn, error *e);
 

@@ -152,6 +152,16 @@ static void put_plain(buf *out, const buf *json)
     out->failed = out->failed || json->failed;
 }
 
+void audit_text_put(buf *out, const char *text)
+{
+    buf json = BUF_INIT;
+    json_writer w;
+    jw_init(&w, &json);
+    jw_str(&w, text);
+    put_plain(out, &json);
+    buf_free(&json);
+}
+
 static void put_members(buf *out, const audit_entry *r, const audit_link *at)
 {
     json_writer w;

@@ -89,6 +89,9 @@ typedef struct audit_line {
 } audit_line;
 bool audit_line_read(const char *p, size_t n, audit_line *out);
 
+/* Appends a text as it stands in a line: a JSON string in printable ASCII. */
+void audit_text_put(buf *out, const char *text);
+
 bool audit_hash(const char *p, size_t n, unsigned char out[AUDIT_HASH]);
 void audit_hash_text(const unsigned char hash[AUDIT_HASH], char out[2 * AUDIT_HASH + 1]);
 /* False when it is not as many hexadecimal digits, in lower case. */
