@@ -39,14 +39,33 @@ bool log_parse_level(const char *name, log_level *out)
     return false;
 }
 
+/* Characters beyond ASCII that move a terminal or turn the direction of text: C1 controls, line and
+ * paragraph separators, direction marks. Their length and number, or 0. */
+static size_t is_control(const unsigned char *s, unsigned *code)
+{
+    if (s[0] == 0xC2 && s[1] >= 0x80 && s[1] < 0xA0) {
+        *code = s[1];
+        return 2;
+    }
+    if (s[0] != 0xE2 || (s[1] & 0xC0) != 0x80 || (s[2] & 0xC0) != 0x80)
+        return 0;
+    *code = 0x2000 | (s[1] & 0x3Fu) << 6 | (s[2] & 0x3Fu);
+    bool bad = *code == 0x200E || *code == 0x200F || (*code >= 0x2028 && *code <= 0x202E) ||
+               (*code >= 0x2066 && *code <= 0x2069);
+    return bad ? 3 : 0;
+}
+
 /* Escapes what would break the line (or the JSON string) and returns the bytes written. */
 static size_t escape(char *out, size_t room, const char *s)
 {
     size_t n = 0;
     for (; *s && n + 7 < room; s++) {
         unsigned char c = (unsigned char)*s;
-        if (c < 0x20 || c == 0x7F) {
-            n += (size_t)snprintf(out + n, room - n, "\\u%04x", c);
+        unsigned code = c;
+        size_t more = is_control((const unsigned char *)s, &code);
+        if (c < 0x20 || c == 0x7F || more) {
+            n += (size_t)snprintf(out + n, room - n, "\\u%04x", code);
+            s += more ? more - 1 : 0;
         } else if (c == '\\' || (as_json && c == '"')) {
             out[n++] = '\\';
             out[n++] = (char)c;

@@ -40,12 +40,15 @@ verify() { api POST /admin/audit/verify '' -H 'Prefer: wait=60'; }
   curl -s -o /dev/null "$RUSTYDB_URL/api/v1/tables"
   wait_until has_record '.action == "auth.failed" and .user == null and .detail.path == "/api/v1/tables"'
   "$PYTHON" - <<'END'
-import os, json
+import asyncio, json, os
 from wsclient import connect
-with connect(os.environ["RUSTYDB_URL"].replace("http", "ws") + "/api/v1/ws") as ws:
-    ws.send(json.dumps({"id": "1", "type": "auth", "payload": {"token": "sesame-opens"}}))
-    while json.loads(ws.recv())["type"] == "welcome":
+async def guess():
+    ws = await connect(os.environ["RUSTYDB_URL"].replace("http", "ws") + "/api/v1/ws", {})
+    await ws.send(json.dumps({"id": "1", "type": "auth", "payload": {"token": "sesame-opens"}}))
+    while json.loads(await ws.recv())["type"] == "welcome":
         pass
+    await ws.close()
+asyncio.run(guess())
 END
   wait_until has_record '.action == "auth.failed" and (.request_id // "" | test("^c[0-9]+$"))'
   [ "$(records 'select(.action == "auth.failed") | .n' | wc -l)" = 2 ]
@@ -79,7 +82,7 @@ END
   curl -s -o /dev/null -H "Authorization: Bearer $TOKEN" -H $'X-Request-Id: a\x1b[31m' "$RUSTYDB_URL/api/v1/tables"
   stop_daemon
   run ! grep -qE '^2026-01-01T00:00:00.000000Z' "$T/daemon.err"
-  run ! grep -qP '\x1b|\x07|\x{9b}|\r' "$T/daemon.err"
+  run ! grep -qP '\x1b|\x07|\xc2[\x80-\x9f]|\r' "$T/daemon.err"
 }
 
 @test "list, by page and by filter" {
@@ -143,7 +146,7 @@ END
   run -5 audit verify --file "$DIR"
   [[ "$output" == *'record 4 is missing'* ]]
   # reordered
-  sed -n '1,3p;5p;4p;6,$p' "$T/good" >"$DIR/audit.log"
+  for i in 1 2 3 5 4 6 7; do sed -n "${i}p" "$T/good"; done >"$DIR/audit.log"
   run -5 audit verify --file "$DIR"
   [[ "$output" == *'stands behind record'* ]]
   # cut off at the end: the database remembers
@@ -183,8 +186,7 @@ END
 @test "a crash in the middle of a record is repaired, and says so" {
   start_daemon
   wait_until has_record '.action == "daemon.start"'
-  kill -KILL "$DAEMON_PID"
-  wait "$DAEMON_PID" || true
+  kill_daemon
   printf '{"n":2,"time":"2026-01-02T03:04:05' >>"$DIR/audit.log"
   run -5 audit verify --file "$DIR"
   start_daemon
@@ -199,8 +201,7 @@ END
       (while api DELETE "/admin/backups/b$i"; do :; done) 2>/dev/null 3>&- &
     done
     sleep "0.$((RANDOM % 3 + 1))"
-    kill -KILL "$DAEMON_PID"
-    wait "$DAEMON_PID" || true
+    kill_daemon
     wait
   done
   start_daemon
@@ -211,8 +212,7 @@ END
 @test "files of a size, of which so many are kept" {
   start_daemon --audit-max 64k --audit-keep 2
   for i in $(seq 12); do
-    for k in $(seq 40); do printf 'url = "%s/api/v1/admin/backups/b%s-%s"\nrequest = DELETE\nheader = "Authorization: Bearer %s"\noutput = /dev/null\nnext\n' "$RUSTYDB_URL" "$i" "$k" "$TOKEN"; done >"$T/curl"
-    curl -s -K "$T/curl"
+    curl -s -o /dev/null -X DELETE -H "Authorization: Bearer $TOKEN" "$RUSTYDB_URL/api/v1/admin/backups/b$i-[1-40]"
   done
   wait_until has_record '.target == "b12-40"'
   [ "$(find "$DIR" -name 'audit.log.*' | wc -l)" = 2 ]
@@ -227,8 +227,7 @@ END
 
 @test "guesses without end take no room, and are counted" {
   start_daemon
-  for i in $(seq 300); do printf 'url = "%s/api/v1/tables"\nheader = "Authorization: Bearer guess%s"\noutput = /dev/null\nnext\n' "$RUSTYDB_URL" "$i"; done >"$T/curl"
-  curl -s -K "$T/curl"
+  curl -s -o /dev/null -H 'Authorization: Bearer guess' "$RUSTYDB_URL/api/v1/tables?n=[1-300]"
   stop_daemon
   [ "$(records 'select(.action == "auth.failed") | .n' | wc -l)" -le 120 ]
   left=$(records 'select(.action == "audit.left_out") | .detail.records' | jq -s add)
@@ -238,8 +237,8 @@ END
 @test "a link in the log's place is refused" {
   mkdir -m 700 "$DIR"
   ln -s "$T/elsewhere" "$DIR/audit.log"
-  serve_fails
-  [[ "$output" == *'audit.log is a symbolic link'* ]]
+  serve_fails --data "$DIR" --listen 127.0.0.1:0
+  [[ "$stderr" == *'audit.log is a symbolic link'* ]]
   [ ! -e "$T/elsewhere" ]
 }
 
