@@ -23,11 +23,15 @@ typedef struct backup {
 
 static void folder(server *d, char out[PATH_MAX])
 {
+    char real[PATH_MAX];
     const char *dir = settings_of_start(d->settings)->backup_dir;
     if (*dir)
         snprintf(out, PATH_MAX, "%s", dir);
     else if (snprintf(out, PATH_MAX, "%s/backups", d->data_dir) >= PATH_MAX)
         out[0] = '\0'; /* which no function finds */
+    /* The operator may lead elsewhere; below that place nothing may. */
+    if (realpath(out, real))
+        memcpy(out, real, PATH_MAX);
 }
 
 static bool file_error(const char *what, const char *path, int why, error *e)

@@ -18,6 +18,7 @@
 #include "daemon/system_events.h"
 #include "daemon/tls.h"
 #include "daemon/forms.h"
+#include "daemon/harden.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -33,6 +34,7 @@
 typedef struct process {
     server d;
     const daemon_options *opt;
+    harden harden;
     int fds[MAX_REACTORS];
     address bound;
 } process;
@@ -61,17 +63,6 @@ static void take_descriptors(int64_t connections)
         log_warn("descriptors",
                  "only %llu file descriptors are allowed; max_connections wants %llu",
                  (unsigned long long)limit.rlim_cur, (unsigned long long)want);
-}
-
-static bool prepare_dir(server *d, const char *dir, error *e)
-{
-    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-        return error_set(e, errno == EACCES || errno == EROFS ? ERR_READ_ONLY : ERR_INVALID_MESSAGE,
-                         "cannot make the data folder %s: %s", dir, strerror(errno));
-    if (!realpath(dir, d->data_dir))
-        return error_set(e, ERR_INVALID_MESSAGE, "cannot use the data folder %s: %s", dir,
-                         strerror(errno));
-    return true;
 }
 
 static void on_commit(void *arg, int64_t head)
@@ -159,6 +150,8 @@ static bool start_reactors(process *p, error *e)
             mem_free(d->reactors[k]);
         return false;
     }
+    if (!harden_seal(&p->harden, daemon_config(d), e))
+        return false;
     /* Only now, since the first connection of the first may have it post to the last. */
     for (int i = 0; i < n; i++) {
         if (!reactor_run(d->reactors[i], e))
@@ -220,13 +213,16 @@ static bool start(process *p, const config *cfg, error *e)
 {
     const feed_config fc = {.slice = 500, .forms = form_table(), .n_forms = FORM_COUNT};
     server *d = &p->d;
-    if (!start_tls(d, cfg, e) || !prepare_dir(d, cfg->data, e) || !open_engine(d, cfg, e) ||
-        !read_log_id(d, e) || !audit_start(d, e) || !node_identify(d, e) || !open_auth(d, cfg, e))
+    if (!harden_begin(&p->harden, cfg, e) || !start_tls(d, cfg, e) ||
+        !harden_data_dir(&p->harden, cfg->data, d->data_dir, e) || !harden_user(&p->harden, e) ||
+        !open_engine(d, cfg, e) || !read_log_id(d, e) || !audit_start(d, e) ||
+        !node_identify(d, e) || !open_auth(d, cfg, e))
         return false;
     d->feed = feed_start(d->engine, &fc, e);
     d->tables = feed_as_source(d->feed);
     d->stored = d->feed ? stored_queries_open(d->engine, e) : NULL;
     if (!d->stored || !start_live(d, cfg, e) || !start_replication(d, cfg, e) ||
+        !harden_regain(&p->harden, e) ||
         !listener_open(cfg->listen, (int)cfg->reactors, p->fds, &p->bound, d->listen,
                        sizeof d->listen, e))
         return false;

@@ -19,8 +19,8 @@ static const char *const files[] = {
 static bool cannot(const char *what, const char *path, error *e)
 {
     int why = errno;
-    error_code code = why == EACCES || why == EROFS || why == EPERM ? ERR_READ_ONLY
-                                                                    : ERR_INVALID_MESSAGE;
+    error_code code =
+        why == EACCES || why == EROFS || why == EPERM ? ERR_READ_ONLY : ERR_INVALID_MESSAGE;
     return error_set(e, code, "cannot %s %.300s: %s", what, path, strerror(why));
 }
 

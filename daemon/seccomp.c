@@ -36,12 +36,10 @@ static const char *const allowed[] = {
     "unlinkat", "rename", "renameat", "renameat2", "chmod", "fchmod", "fchmodat", "fchown",
     "fchownat", "ftruncate", "truncate", "fallocate", "fadvise64", "fsync", "fdatasync",
     "sync_file_range", "flock", "fcntl", "fcntl64", "utimensat", "utimes", "utime", "statfs",
-    "fstatfs", "umask", "lseek", "_llseek", "dup", "dup2", "dup3", "pipe", "pipe2",
-    "sendfile", "copy_file_range", "memfd_create", "inotify_init1", "inotify_add_watch",
-    "inotify_rm_watch",
+    "fstatfs", "umask", "lseek", "_llseek", "dup", "dup2", "dup3", "pipe", "pipe2", "sendfile",
+    "copy_file_range", "memfd_create", "inotify_init1", "inotify_add_watch", "inotify_rm_watch",
     /* memory */
-    "munmap", "mremap", "madvise", "brk", "msync", "mlock", "munlock",
-    "mincore", "membarrier",
+    "munmap", "mremap", "madvise", "brk", "msync", "mlock", "munlock", "mincore", "membarrier",
     /* threads, signals, time */
     "futex", "futex_time64", "futex_waitv", "set_robust_list", "get_robust_list", "rseq",
     "sched_yield", "sched_getaffinity", "sched_setaffinity", "sched_getparam", "sched_getscheduler",
@@ -150,8 +148,8 @@ static int add_all(scmp_filter_ctx f, uint32_t action, const char *const *names,
 }
 
 /* Allows a call where its argument number `arg` is one of these. */
-static int add_values(scmp_filter_ctx f, const char *name, unsigned arg, const unsigned long *values,
-                      size_t n)
+static int add_values(scmp_filter_ctx f, const char *name, unsigned arg,
+                      const unsigned long *values, size_t n)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < n; i++) {
@@ -166,8 +164,7 @@ static int add_memory(scmp_filter_ctx f)
 {
     static const char *const names[] = {"mmap", "mmap2", "mprotect"};
     const struct scmp_arg_cmp no_code = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-    const struct scmp_arg_cmp code =
-        SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC | PROT_WRITE, PROT_EXEC);
+    const struct scmp_arg_cmp code = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC | PROT_WRITE, PROT_EXEC);
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < sizeof names / sizeof *names; i++) {
         rc = add(f, SCMP_ACT_ALLOW, names[i], 1, &no_code);

@@ -106,7 +106,7 @@ static void look_at_file(const root_token *t, const char *path)
     char token[TOKEN_MAX];
     unsigned char hash[ROOT_HASH_BYTES];
     struct stat st;
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     ssize_t n = fd >= 0 ? read(fd, token, sizeof token) : -1;
     if (fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & 077) != 0)
         log_warn("root_token", "%s can be read by others: chmod 600 it", path);

@@ -47,7 +47,7 @@ bool dbconn_open(dbconn *c, const char *path, const char *vfs, dbconn_role role,
     list_init(&c->lru);
     list_init(&c->link);
     c->cache_max = cfg->statement_cache;
-    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOFOLLOW;
     flags |= role == DBCONN_PROBE ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE;
     flags |= role == DBCONN_WRITER ? SQLITE_OPEN_CREATE : 0;
     int rc = sqlite3_open_v2(path, &c->db, flags, vfs);

@@ -32,7 +32,7 @@ int lockfile_take(const char *dir, error *e)
         error_set(e, ERR_INVALID_MESSAGE, "the name of the data folder is too long");
         return -1;
     }
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) {
         int why = errno;
         error_code code = why == EACCES || why == EROFS || why == EPERM ? ERR_READ_ONLY
