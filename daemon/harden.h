@@ -33,8 +33,8 @@ bool harden_regain(const harden *h, error *e);
  * system calls. */
 bool harden_seal(const harden *h, const config *cfg, error *e);
 
-/* Makes the data folder when it is not there, closes it and the files in it to others where they are
- * open (with a warning), and refuses symbolic links where files of ours are expected. Before
+/* Makes the data folder when it is not there, closes it and the files in it to others where they
+ * are open (with a warning), and refuses symbolic links where files of ours are expected. Before
  * harden_user: a folder that is made belongs to the user to become; one that belongs to somebody
  * else is refused. `path` is absolute afterwards (PATH_MAX bytes). */
 bool harden_data_dir(const harden *h, const char *dir, char *path, error *e);
