@@ -46,7 +46,8 @@ const command_usage usage_serve = {
                "else from the file (\"name = value\"), else it has its default. Sizes take k, m,\n"
                "g and t, times take ms, s, min, h and d.",
     .examples = "  rustydb serve\n"
-                "  rustydb serve --data /srv/db --listen 0.0.0.0:8080 --max-body 64m\n"
+                "  rustydb serve --data /srv/db --listen 0.0.0.0:8080 --tls-cert cert.pem "
+                "--tls-key key.pem\n"
                 "  rustydb serve --config rustydb.conf --print-config",
     COMMAND_OPTIONS(options),
 };

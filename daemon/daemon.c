@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/audit.h"
+#include "daemon/exposure.h"
 #include "daemon/jobs.h"
 #include "daemon/listener.h"
 #include "daemon/logins.h"
@@ -224,7 +225,8 @@ static bool start(process *p, const config *cfg, error *e)
     if (!d->stored || !start_live(d, cfg, e) || !start_replication(d, cfg, e) ||
         !harden_regain(&p->harden, e) ||
         !listener_open(cfg->listen, (int)cfg->reactors, p->fds, &p->bound, d->listen,
-                       sizeof d->listen, e))
+                       sizeof d->listen, e) ||
+        !exposure_check(cfg, &p->bound, e))
         return false;
     d->presence = presence_new(d, &p->bound);
     if (!task_pool_start(&d->workers, 1, "import"))

@@ -148,7 +148,7 @@ static bool check_ciphers(SSL_CTX *ctx, const config *cfg, error *e)
     const char *wrong = NULL;
     if (SSL_CTX_set_cipher_list(ctx, cfg->tls_ciphers) != 1)
         wrong = "tls_ciphers";
-    else if (!*cfg->tls_ciphersuites || SSL_CTX_set_ciphersuites(ctx, cfg->tls_ciphersuites) != 1)
+    else if (*cfg->tls_ciphersuites && SSL_CTX_set_ciphersuites(ctx, cfg->tls_ciphersuites) != 1)
         wrong = "tls_ciphersuites";
     ERR_clear_error();
     if (!wrong)

@@ -86,7 +86,7 @@ static bool set_versions(SSL_CTX *ctx, const config *cfg)
     bool newest = strcmp(cfg->tls_min_version, "1.3") == 0;
     return SSL_CTX_set_min_proto_version(ctx, newest ? TLS1_3_VERSION : TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_cipher_list(ctx, cfg->tls_ciphers) == 1 &&
-           SSL_CTX_set_ciphersuites(ctx, cfg->tls_ciphersuites) == 1 &&
+           (!*cfg->tls_ciphersuites || SSL_CTX_set_ciphersuites(ctx, cfg->tls_ciphersuites) == 1) &&
            SSL_CTX_set1_groups_list(ctx, GROUPS) == 1;
 }
 
