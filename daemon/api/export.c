@@ -28,16 +28,19 @@ static void put_column(const char *name, buf *sql)
     sqlname_add(sql, name);
 }
 
-/* All that can be written. */
-static void put_own_columns(const json_t *columns, buf *sql)
+/* All that can be written, and that this viewer may read. */
+static void put_own_columns(const json_t *table, const access_set *access, buf *sql)
 {
+    const access_table *t = access ? access_find(access, text_of(table, "name")) : NULL;
     size_t i;
     const json_t *one;
-    json_array_foreach(columns, i, one)
+    json_array_foreach(json_object_get(table, "columns"), i, one)
     {
+        const char *name = text_of(one, "name");
         if (!json_is_true(json_object_get(one, "hidden")) &&
-            json_is_null(json_object_get(one, "generated")))
-            put_column(text_of(one, "name"), sql);
+            json_is_null(json_object_get(one, "generated")) &&
+            (!t || access_column(t, ACCESS_SELECT, name)))
+            put_column(name, sql);
     }
 }
 
@@ -80,7 +83,7 @@ static bool put_columns(request *q, const json_t *table, arena *mem, buf *sql, e
     const json_t *columns = json_object_get(table, "columns");
     const char *wanted = http_param(q, "columns");
     if (!wanted) {
-        put_own_columns(columns, sql);
+        put_own_columns(table, identity_eyes(q->who)->access, sql);
         return true;
     }
     bool *taken = arena_alloc(mem, json_array_size(columns) + 1);
@@ -122,6 +125,13 @@ static void put_disposition(buf *out, const char *name, const char *ending)
     buf_adds(out, "\r\n");
 }
 
+static bool may_export(const request *q, const char *table, error *e)
+{
+    const access_set *access = identity_eyes(q->who)->access;
+    return !access || access_find(access, table)->ops & ACCESS_SELECT ||
+           error_set(e, ERR_PERMISSION_DENIED, "%s may not read \"%s\"", q->who->name, table);
+}
+
 /* ---- the rows ---------------------------------------------------------------------------------
  */
 
@@ -132,9 +142,11 @@ static bool fill(request *q, run *r, const json_t *table, error *e)
     buf sql = BUF_INIT;
     if (broken)
         return error_set(e, ERR_QUERY_ERROR, "%s", broken);
+    if (!may_export(q, text_of(table, "name"), e))
+        return false;
     buf_adds(&sql, "SELECT ");
     bool ok = put_columns(q, table, &r->job.mem, &sql, e);
-    buf_adds(&sql, " FROM main.");
+    buf_adds(&sql, " FROM "); /* without a schema, so that policies take its place */
     sqlname_add(&sql, text_of(table, "name"));
     if (limit)
         buf_addf(&sql, " LIMIT %lld", (long long)limit);

@@ -17,35 +17,53 @@ static const char *text_of(const json_t *from, const char *name)
 
 typedef struct page {
     int64_t total, offset, limit;
+    const access_set *access; /* of whoever asks: what he has no grant on is passed by */
 } page;
 
 static void list_begin(run *r)
 {
+    page *p = r->state;
+    p->total = 0;
     jw_init(&r->w, &r->out);
     jw_begin_object(&r->w);
     jw_key(&r->w, "views");
     jw_begin_array(&r->w);
 }
 
-/* The total, and a view; one row without a view when there is none on the page. */
+/* The SELECT tells of other tables: it is for those who may see everything. */
+static void put_select(run *r, const value *create)
+{
+    const page *p = r->state;
+    buf text = BUF_INIT;
+    buf_add(&text, create->p, create->len);
+    r->out.failed = r->out.failed || text.failed;
+    jw_key(&r->w, "sql");
+    jw_str(&r->w, p->access || text.failed ? NULL : ddl_view_select(buf_cstr(&text)));
+    buf_free(&text);
+}
+
+static bool is_listed(run *r, const value *name)
+{
+    const page *p = r->state;
+    const char *text = arena_strndup(&r->job.mem, name->p, name->len);
+    r->out.failed = r->out.failed || !text;
+    return text && (!p->access || access_find(p->access, text)->ops);
+}
+
 static void list_row(run *r, const value *row, int n)
 {
     page *p = r->state;
     (void)n;
-    p->total = row[0].i;
-    if (row[1].type != VALUE_TEXT || row[2].type != VALUE_TEXT)
+    if (row[0].type != VALUE_TEXT || row[1].type != VALUE_TEXT || !is_listed(r, &row[0]))
         return;
-    buf create = BUF_INIT;
-    buf_add(&create, row[2].p, row[2].len);
-    if (create.failed)
-        r->out.failed = true;
+    int64_t at = p->total++;
+    if (at < p->offset || at - p->offset >= p->limit)
+        return;
     jw_begin_object(&r->w);
     jw_key(&r->w, "name");
-    jw_strn(&r->w, row[1].p, row[1].len);
-    jw_key(&r->w, "sql");
-    jw_str(&r->w, ddl_view_select(buf_cstr(&create)));
+    jw_strn(&r->w, row[0].p, row[0].len);
+    put_select(r, &row[1]);
     jw_end_object(&r->w);
-    buf_free(&create);
 }
 
 static void list_end(run *r, const engine_summary *sum)
@@ -70,10 +88,8 @@ static const run_encoder encode_list = {
 };
 
 static const char list_sql[] =
-    "WITH v AS (SELECT name, sql FROM main.sqlite_schema WHERE type = 'view' "
-    "AND name NOT LIKE '\\_rustydb\\_%' ESCAPE '\\') "
-    "SELECT t.n, p.name, p.sql FROM (SELECT count(*) AS n FROM v) AS t LEFT JOIN "
-    "(SELECT name, sql FROM v ORDER BY name COLLATE NOCASE, name LIMIT ?1 OFFSET ?2) AS p";
+    "SELECT name, sql FROM main.sqlite_schema WHERE type = 'view' "
+    "AND name NOT LIKE '\\_rustydb\\_%' ESCAPE '\\' ORDER BY name COLLATE NOCASE, name";
 
 void api_list_views(request *q)
 {
@@ -81,17 +97,19 @@ void api_list_views(request *q)
     run *r = run_new(q->c, &encode_list, JOB_QUERY);
     page *p = arena_alloc(&r->job.mem, sizeof *p);
     engine_stmt *stmt = arena_alloc(&r->job.mem, sizeof *stmt);
-    value *params = arena_alloc(&r->job.mem, 2 * sizeof *params);
-    if (!p || !stmt || !params) {
+    if (!p || !stmt) {
         error_set(&e, ERR_INTERNAL_ERROR, "out of memory");
         schema_give_up(r, &e);
         return;
     }
-    *p = (page){.offset = http_int(q, "offset"), .limit = http_int(q, "limit")};
-    params[0] = (value){.type = VALUE_INT, .i = p->limit};
-    params[1] = (value){.type = VALUE_INT, .i = p->offset};
-    *stmt = (engine_stmt){.sql = list_sql, .n_params = 2, .params = params};
+    *p = (page){
+        .offset = http_int(q, "offset"),
+        .limit = http_int(q, "limit"),
+        .access = r->job.as->access,
+    };
+    *stmt = (engine_stmt){.sql = list_sql};
     r->state = p;
+    r->job.as = NULL; /* the schema is closed to clients; list_row looks at each view */
     r->job.stmts = stmt;
     r->job.n_stmts = 1;
     http_answer_with(q, r);
@@ -118,8 +136,9 @@ static json_t *describe(const json_t *table)
         json_array_append_new(columns, json_pack("{s:O, s:O}", "name", json_object_get(one, "name"),
                                                  "type", json_object_get(one, "type")));
     }
-    json_t *doc = json_pack("{s:O, s:s, s:o, s:O}", "name", json_object_get(table, "name"), "sql",
-                            ddl_view_select(text_of(table, "sql")), "columns", columns, "triggers",
+    const char *sql = text_of(table, "sql"); /* NULL: not for this viewer */
+    json_t *doc = json_pack("{s:O, s:s?, s:o, s:O}", "name", json_object_get(table, "name"), "sql",
+                            sql ? ddl_view_select(sql) : NULL, "columns", columns, "triggers",
                             json_object_get(table, "triggers"));
     if (json_object_get(table, "error"))
         json_object_set(doc, "error", json_object_get(table, "error"));
@@ -215,7 +234,11 @@ static bool add_triggers(run *r, const json_t *triggers, error *e)
     const json_t *one;
     json_array_foreach(triggers, i, one)
     {
-        buf_adds(&sql, text_of(one, "sql"));
+        const char *text = text_of(one, "sql");
+        if (!text)
+            return error_set(e, ERR_PERMISSION_DENIED,
+                             "the view has triggers that you may not see, and would lose them");
+        buf_adds(&sql, text);
         if (!schema_add(r, true, &sql, e))
             return false;
     }

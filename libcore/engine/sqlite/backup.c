@@ -82,8 +82,8 @@ static bool copy_into(dbconn *from, sqlite3 *to, const engine_watch *w, error *e
 static bool copy_to_file(store *g, dbconn *from, const char *file, const engine_watch *w, error *e)
 {
     sqlite3 *to = NULL;
-    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_READWRITE |
-                SQLITE_OPEN_NOFOLLOW;
+    int flags =
+        SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW;
     int rc = sqlite3_open_v2(file, &to, flags, g->cfg.vfs);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(to, "PRAGMA journal_mode=OFF;PRAGMA synchronous=OFF", NULL, NULL, NULL);
