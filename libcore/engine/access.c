@@ -227,6 +227,11 @@ const access_table *access_find(const access_set *a, const char *table)
     return t ? t : &a->rest;
 }
 
+bool access_is_named(const access_set *a, const char *table)
+{
+    return access_find(a, table) != &a->rest;
+}
+
 bool access_grant_has(const access_grant *g, const char *column)
 {
     if (!g->n_columns || !*column)
@@ -247,16 +252,39 @@ bool access_column(const access_table *t, access_op op, const char *column)
     return false;
 }
 
+/* For every row, and without masks. */
+static bool is_simple(const access_grant *g, access_op op)
+{
+    bool every_row = !g->where && (!g->check || !(op & (ACCESS_INSERT | ACCESS_UPDATE)));
+    return g->ops & op && every_row && (op != ACCESS_SELECT || !g->n_masks);
+}
+
 bool access_is_plain(const access_table *t, access_op op)
 {
     for (int i = 0; i < t->n_grants; i++) {
-        const access_grant *g = t->grants[i];
-        bool every_row = !g->where && (!g->check || !(op & (ACCESS_INSERT | ACCESS_UPDATE)));
-        bool as_is = op != ACCESS_SELECT || !g->n_masks;
-        if (g->ops & op && every_row && as_is && !g->n_columns)
+        if (is_simple(t->grants[i], op) && !t->grants[i]->n_columns)
             return true;
     }
     return false;
+}
+
+bool access_is_plain_column(const access_table *t, access_op op, const char *column)
+{
+    for (int i = 0; i < t->n_grants; i++) {
+        if (is_simple(t->grants[i], op) && access_grant_has(t->grants[i], column))
+            return true;
+    }
+    return false;
+}
+
+bool access_is_filtered(const access_table *t)
+{
+    bool any = false;
+    for (int i = 0; i < t->n_grants; i++) {
+        const access_grant *g = t->grants[i];
+        any = any || (g->ops & ACCESS_SELECT && !is_simple(g, ACCESS_SELECT));
+    }
+    return any && !access_is_plain(t, ACCESS_SELECT);
 }
 
 /* Never counted down to nothing: it starts with a reference of its own. */

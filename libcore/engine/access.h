@@ -72,6 +72,8 @@ uint64_t access_id(const access_set *a);
 /* What counts for a table, whose name is compared without regard to case (ASCII). Lives as long as
  * the access; never NULL. a is not NULL. */
 const access_table *access_find(const access_set *a, const char *table);
+/* Whether a role names the table, so that not the grants for "*" alone count for it. */
+bool access_is_named(const access_set *a, const char *table);
 /* Whether some grant has the operation for this column. "" asks for any column (count(*)). */
 bool access_column(const access_table *t, access_op op, const char *column);
 /* Whether a grant is about this column, whatever its operations. "": about any. */
@@ -79,6 +81,11 @@ bool access_grant_has(const access_grant *g, const char *column);
 /* Whether one grant has the operation for every row and column, and for reading without masks: then
  * nothing needs to be looked at. */
 bool access_is_plain(const access_table *t, access_op op);
+/* The same for one column: some grant has the operation for it in every row, as it is. */
+bool access_is_plain_column(const access_table *t, access_op op, const char *column);
+/* Whether what may be read of the table differs from row to row, or is masked: it is then read
+ * through its policy alone. Where only columns are left out, they are refused by name instead. */
+bool access_is_filtered(const access_table *t);
 
 /* Whose eyes a job sees with. */
 typedef struct viewer {

@@ -4,103 +4,33 @@
 #include <strings.h>
 
 #include "base/sqlname.h"
-#include "base/sqlscan.h"
+#include "base/sqltables.h"
 
 /* ---- names of tables --------------------------------------------------------------------------
  */
 
-enum { LEVELS_MAX = 100 };
+typedef struct qualifying {
+    buf *out;
+    const char *done; /* what stands before it has been written */
+} qualifying;
 
-typedef enum expectation { EXPECT_NOTHING, EXPECT_TABLE, EXPECT_SET } expectation;
-
-/* Where a walk over a policy is. */
-typedef struct place {
-    bool from[LEVELS_MAX]; /* per level of brackets: inside a FROM clause */
-    int level;
-    expectation next;
-    bool after_dot, after_distinct;
-} place;
-
-static bool is_any(const char *s, const char *end, const char *const *words)
+static bool qualify(void *arg, const char *start, const char *end, bool qualified)
 {
-    for (; *words; words++) {
-        if (sqlscan_is(s, end, *words))
-            return true;
-    }
-    return false;
-}
-
-static bool is_name(const char *s)
-{
-    bool digit = *s >= '0' && *s <= '9';
-    return (sqlscan_in_word(*s) && !digit) || (*s && strchr("'\"`[", *s));
-}
-
-/* Where the words that begin and end FROM clauses lead. False: it is none of them. */
-static bool step_keyword(place *at, const char *s, const char *end)
-{
-    static const char *const ends[] = {"SELECT", "VALUES", "WHERE",  "GROUP",     "HAVING", "ORDER",
-                                       "LIMIT",  "UNION",  "EXCEPT", "INTERSECT", "WINDOW", NULL};
-    if (sqlscan_is(s, end, "IN")) {
-        at->next = EXPECT_SET;
-    } else if (sqlscan_is(s, end, "JOIN") ||
-               (sqlscan_is(s, end, "FROM") && !at->after_distinct)) { /* a IS DISTINCT FROM b */
-        at->from[at->level] = true;
-        at->next = EXPECT_TABLE;
-    } else if (is_any(s, end, ends)) {
-        at->from[at->level] = false;
-        at->next = EXPECT_NOTHING;
-    } else {
-        return false;
-    }
+    qualifying *q = arg;
+    buf_add(q->out, q->done, (size_t)(start - q->done));
+    buf_adds(q->out, qualified ? "" : "main.");
+    buf_add(q->out, start, (size_t)(end - start));
+    q->done = end;
     return true;
-}
-
-/* False when it is nested too deep. */
-static bool step_mark(place *at, char c)
-{
-    bool table = at->next == EXPECT_TABLE;
-    at->next = EXPECT_NOTHING;
-    if (c == '(') {
-        if (++at->level == LEVELS_MAX)
-            return false;
-        at->from[at->level] = table;
-        at->next = table ? EXPECT_TABLE : EXPECT_NOTHING;
-    } else if (c == ')' && at->level > 0) {
-        at->level--;
-    } else if (c == ',' && at->from[at->level]) {
-        at->next = EXPECT_TABLE;
-    }
-    return true;
-}
-
-/* A table's name without a schema; what is followed by a bracket is a function. */
-static bool names_table(const place *at, const char *s, const char *end)
-{
-    char behind = *sqlscan_blank(end);
-    return at->next != EXPECT_NOTHING && !at->after_dot && is_name(s) && behind != '.' &&
-           behind != '(';
 }
 
 static void add_qualified(buf *out, const char *sql)
 {
-    place at = {.level = 0};
-    for (const char *s = sql; *s && !out->failed;) {
-        const char *start = sqlscan_blank(s);
-        const char *end = sqlscan_token(start);
-        buf_add(out, s, (size_t)(start - s));
-        bool keyword = !at.after_dot && step_keyword(&at, start, end);
-        if (!keyword && names_table(&at, start, end))
-            buf_adds(out, "main.");
-        if (!keyword && is_name(start))
-            at.next = EXPECT_NOTHING;
-        else if (!keyword && *start != '.' && !step_mark(&at, *start))
-            out->failed = true;
-        at.after_dot = *start == '.';
-        at.after_distinct = sqlscan_is(start, end, "DISTINCT");
-        buf_add(out, start, (size_t)(end - start));
-        s = end;
-    }
+    qualifying q = {out, sql};
+    if (sqltables_each(sql, qualify, &q))
+        buf_adds(out, q.done);
+    else
+        out->failed = true;
 }
 
 /* The line's end closes a comment that the policy may end with. */

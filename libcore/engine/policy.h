@@ -4,8 +4,9 @@
  *
  * Subqueries of a policy read other tables whole, with the daemon's rights: names of tables behind
  * FROM, JOIN and IN are written with main. before them, so that neither a temporary table nor
- * somebody's restricted view of it can take their place. A policy has no WITH, and looks at tables,
- * not at views. What is no expression makes a statement that SQLite refuses.
+ * somebody's restricted view of it can take their place. They look at tables, not at views, and use
+ * a column of each (EXISTS, not count(*) alone). What is no expression makes a statement that
+ * SQLite refuses.
  *
  * Functions that policies and masks may call, beside those of SQLite, on every connection:
  *   current_user()        text, the viewer's user; '' for the daemon itself

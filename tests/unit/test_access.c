@@ -211,6 +211,11 @@ static void subqueries_read_the_tables_themselves(void **state)
         {"a IN (SELECT value FROM json_each(claim('x'), y))",
          "(a IN (SELECT value FROM json_each(claim('x'), y))\n)"},
         {"a = 'x FROM y' AND t.\"from\" = 1", "(a = 'x FROM y' AND t.\"from\" = 1\n)"},
+        {"a IN (WITH x AS (SELECT 1 FROM y), z(q, r) AS (SELECT 2) SELECT * FROM x, z, w)",
+         "(a IN (WITH x AS (SELECT 1 FROM main.y), z(q, r) AS (SELECT 2) SELECT * FROM x, z, "
+         "main.w)\n)"},
+        {"EXISTS(WITH x AS (SELECT 1) SELECT 1 FROM x) AND a IN x",
+         "(EXISTS(WITH x AS (SELECT 1) SELECT 1 FROM x) AND a IN main.x\n)"},
         {"a IN (SELECT b FROM c UNION SELECT d, e FROM f ORDER BY d, e)",
          "(a IN (SELECT b FROM main.c UNION SELECT d, e FROM main.f ORDER BY d, e)\n)"},
     };

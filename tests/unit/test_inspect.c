@@ -57,7 +57,7 @@ static json_t *inspect(sqlite3 *db, const char *table, int64_t offset, int64_t l
 {
     buf out = BUF_INIT;
     error e;
-    if (!sqlite_inspect(db, table, offset, limit, &out, &e))
+    if (!sqlite_inspect(db, table, offset, limit, NULL, &out, &e))
         fail_msg("%s: %s", table ? table : "list", e.message);
     json_error_t bad;
     json_t *j = json_loadb(out.data, out.len, 0, &bad);
@@ -189,7 +189,7 @@ static void hides_what_is_not_for_users(void **state)
     for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++) {
         buf out = BUF_INIT;
         error e;
-        if (sqlite_inspect(*state, hidden[i], 0, 0, &out, &e))
+        if (sqlite_inspect(*state, hidden[i], 0, 0, NULL, &out, &e))
             fail_msg("%s: %s", hidden[i], buf_cstr(&out));
         assert_int_equal(e.code, ERR_TABLE_NOT_FOUND);
         buf_free(&out);
@@ -202,7 +202,7 @@ static void memory_and_limits(void **state)
     for (unsigned long nth = 1;; nth++) {
         buf out = BUF_INIT;
         mem_fail_nth(nth);
-        bool ok = sqlite_inspect(*state, "Plain", 0, 0, &out, &e);
+        bool ok = sqlite_inspect(*state, "Plain", 0, 0, NULL, &out, &e);
         mem_fail_nth(0);
         buf_free(&out);
         if (ok) {
@@ -213,7 +213,7 @@ static void memory_and_limits(void **state)
     }
     buf small = BUF_INIT;
     small.limit = 100;
-    assert_false(sqlite_inspect(*state, "Plain", 0, 0, &small, &e));
+    assert_false(sqlite_inspect(*state, "Plain", 0, 0, NULL, &small, &e));
     assert_int_equal(e.code, ERR_MESSAGE_TOO_BIG);
     buf_free(&small);
 }

@@ -153,10 +153,12 @@ static void write_parameters(json_writer *w, const statement *s)
  * the authorizer tells what it touches. */
 static statement *prepare_anew(dbconn *c, const char *sql, touches *t, error *e)
 {
-    statement *cached = map_get(&c->cache, sql, strlen(sql));
     if (!sql_check_vacuum(sql, e) || !reads_declare_functions(c, e) ||
         !dbconn_exec(c, "BEGIN;SELECT 1 FROM sqlite_schema LIMIT 1", e))
         return NULL;
+    if (!shadows_fit(c, e))
+        return NULL;
+    statement *cached = dbconn_cached(c, sql);
     if (cached)
         dbconn_forget(c, cached);
     c->guard.touches = t;

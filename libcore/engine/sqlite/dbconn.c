@@ -48,6 +48,7 @@ bool dbconn_open(dbconn *c, const char *path, const char *vfs, dbconn_role role,
     list_init(&c->link);
     c->cache_max = cfg->statement_cache;
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOFOLLOW;
+    c->role = role;
     flags |= role == DBCONN_PROBE ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE;
     flags |= role == DBCONN_WRITER ? SQLITE_OPEN_CREATE : 0;
     int rc = sqlite3_open_v2(path, &c->db, flags, vfs);
@@ -58,6 +59,7 @@ bool dbconn_open(dbconn *c, const char *path, const char *vfs, dbconn_role role,
     }
     sqlite3_busy_timeout(c->db, DBCONN_BUSY_MS);
     guard_install(&c->guard, c->db);
+    c->guard.shadows = &c->shadows;
     if (role == DBCONN_PROBE || set_up(c, role, cfg, e))
         return true;
     dbconn_close(c);
@@ -82,14 +84,26 @@ void dbconn_close(dbconn *c)
     for (map_slot *slot; (slot = map_next(&c->cache, &at));)
         statement_free(slot->value);
     map_free(&c->cache);
+    buf_free(&c->key);
+    shadows_free(&c->shadows);
     mem_free(c->values);
     mem_free(c->columns);
     sqlite3_close_v2(c->db);
+    functions_free(&c->functions);
     guard_free(&c->guard);
     c->db = NULL;
     c->values = NULL;
     c->columns = NULL;
     c->room = 0;
+}
+
+void dbconn_serve(dbconn *c, const job *j)
+{
+    const viewer *v = j ? j->as : NULL;
+    c->job = j;
+    c->guard.viewer = v && v->access ? v : NULL;
+    c->guard.structured = j ? j->structured : NULL;
+    functions_see(&c->functions, v);
 }
 
 /* ---- SQL of our own ---------------------------------------------------------------------------
@@ -160,9 +174,9 @@ static bool make_room(dbconn *c, int n, error *e)
 
 int dbconn_step(dbconn *c, statement *s)
 {
-    c->guard.client = true;
+    c->guard.client = c->guard.stepping = true;
     int rc = sqlite3_step(s->stmt);
-    c->guard.client = false;
+    c->guard.client = c->guard.stepping = false;
     return rc;
 }
 

@@ -11,7 +11,9 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "engine/engine.h"
+#include "engine/sqlite/functions.h"
 #include "engine/sqlite/guard.h"
+#include "engine/sqlite/shadows.h"
 
 enum {
     DBCONN_BUSY_MS = 5000,        /* wait for another process's lock on the file */
@@ -22,7 +24,8 @@ enum {
 /* A client's statement, prepared. */
 typedef struct statement {
     sqlite3_stmt *stmt;
-    char *sql; /* key in the cache; owned; NULL when not cached */
+    char *sql; /* key in the cache: whose rights it was prepared for, and the SQL; owned; NULL when
+                  not cached */
     size_t len;
     list lru;             /* dbconn->lru, most recently used first */
     int64_t uses;         /* times that it was found in the cache */
@@ -30,6 +33,9 @@ typedef struct statement {
     bool dml;             /* INSERT, UPDATE, DELETE, REPLACE or WITH: changes() means something */
     bool schema;          /* creates, alters or drops something */
     bool needs_writer;    /* readonly or not, only the writer may run it */
+    bool shadowed;        /* reads shadows, */
+    unsigned epoch;       /* as they were then */
+    bool names_main;      /* guard.names_main */
     control_kind control; /* a savepoint statement */
     ddl_kind ddl;         /* what it does to which table */
     char *ddl_table;      /* owned */
@@ -42,9 +48,15 @@ typedef struct cache_figures {
     atomic_llong kept, hits, misses;
 } cache_figures;
 
+typedef enum dbconn_role { DBCONN_WRITER, DBCONN_READER, DBCONN_PROBE } dbconn_role;
+
 typedef struct dbconn {
     sqlite3 *db;
+    dbconn_role role;
     guard guard;
+    functions functions;
+    shadows shadows;
+    buf key;          /* of the cache: the last one that was looked for */
     const job *job;   /* whose statement runs; the progress handler watches its cancel */
     int64_t evict_at; /* monotonic: interrupt the statement then, and set evicted; 0: never */
     bool evicted;
@@ -62,13 +74,14 @@ typedef struct dbconn {
     void *reading;        /* the reader's state, see reader.c */
 } dbconn;
 
-typedef enum dbconn_role { DBCONN_WRITER, DBCONN_READER, DBCONN_PROBE } dbconn_role;
-
 /* Opens and sets up a connection. The writer's creates the file and switches to WAL; a probe's
  * opens read-only, takes a URI, and changes no setting. On failure nothing stays open. */
 bool dbconn_open(dbconn *c, const char *path, const char *vfs, dbconn_role role,
                  const engine_config *cfg, error *e);
 void dbconn_close(dbconn *c); /* also after a failed open, or zeroed */
+
+/* From now on it works for this job and sees with its eyes; NULL: for nobody. */
+void dbconn_serve(dbconn *c, const job *j);
 
 /* Runs SQL of our own that returns nothing of interest. */
 bool dbconn_exec(dbconn *c, const char *sql, error *e);
@@ -82,6 +95,8 @@ bool dbconn_int(dbconn *c, const char *sql, int64_t none, int64_t *out, error *e
 /* Prepares a client's SQL: exactly one statement, or an error. Give it back with dbconn_release,
  * which resets it and keeps or finalizes it. */
 statement *dbconn_prepare(dbconn *c, const char *sql, bool in_tx, error *e);
+/* The same from the cache, NULL where it is not there; it stays where it is. */
+statement *dbconn_cached(dbconn *c, const char *sql);
 void dbconn_release(dbconn *c, statement *s);
 /* Instead of releasing it, or for a cached one that nobody uses: finalizes it. */
 void dbconn_forget(dbconn *c, statement *s);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "engine/sqlite/dbconn.h"
+#include "engine/sqlite/permit.h"
 
 void stop_error(const job *j, error_code why, error *e)
 {
@@ -109,5 +110,6 @@ bool dbconn_error(dbconn *c, int rc, error *e)
         return sql_code_error(rc, sqlite3_errstr(rc), e);
     sql_code_error(rc, sqlite3_errmsg(c->db), e);
     e->position = sqlite3_error_offset(c->db);
+    permit_conceal_name(&c->guard, e);
     return false;
 }

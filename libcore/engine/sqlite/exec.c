@@ -174,10 +174,10 @@ bool exec_statement(store *g, job *j, int index, exec_mode mode, engine_summary 
         changelog_begin_tx(&w->log);
         sqlite3_set_last_insert_rowid(w->c.db, 0);
     }
-    w->c.job = j;
+    dbconn_serve(&w->c, j);
     statement *s = dbconn_prepare(&w->c, j->stmts[index].sql, mode == EXEC_TX, e);
     bool ok = s && run_prepared(g, j, index, s, mode, sum, e);
-    w->c.job = NULL;
+    dbconn_serve(&w->c, NULL);
     sum->lsn = w->log.head;
     sum->elapsed_us = clock_mono_us() - began;
     if (s) {
@@ -197,9 +197,9 @@ bool exec_own(store *g, const job *j, bool (*write)(dbconn *c, const job *j, err
     if (!dbconn_step_own(&w->c, w->savepoint, e))
         return false;
     capture_drop(&w->cap);
-    w->c.job = j;
+    dbconn_serve(&w->c, j);
     bool ok = write(&w->c, j, e);
-    w->c.job = NULL;
+    dbconn_serve(&w->c, NULL);
     ok = exec_end_savepoint(g, ok, false, w->log.head, e);
     sum->lsn = w->log.head;
     sum->elapsed_us = clock_mono_us() - began;
@@ -286,11 +286,18 @@ bool exec_alone(store *g, job *j, int index, engine_summary *sum, error *e)
     *sum = (engine_summary){0};
     if (!sql_check_vacuum(q->sql, e))
         return false;
+    if (j->as && j->as->access) {
+        error_clear(e);
+        error_set(e, ERR_PERMISSION_DENIED,
+                  "VACUUM and checkpoints as SQL are for those who may"
+                  " everything");
+        return error_hint(e, "Maintenance has operations of its own.");
+    }
     if (j->readonly) {
         error_clear(e);
         return error_set(e, ERR_READ_ONLY, "this request may only read");
     }
-    w->c.job = j;
+    dbconn_serve(&w->c, j);
     w->cap.muted++;
     sqlite3_busy_timeout(w->c.db, ALONE_BUSY_MS);
     statement *s = dbconn_prepare(&w->c, q->sql, false, e);
@@ -305,7 +312,7 @@ bool exec_alone(store *g, job *j, int index, engine_summary *sum, error *e)
     }
     sqlite3_busy_timeout(w->c.db, DBCONN_BUSY_MS);
     w->cap.muted--;
-    w->c.job = NULL;
+    dbconn_serve(&w->c, NULL);
     if (ok && !sql_starts_with(q->sql, "VACUUM"))
         txn_tell_checkpoint(g, -1, -1, began);
     atomic_fetch_add_explicit(ok ? &g->n_writes : &g->n_errors, 1, memory_order_relaxed);

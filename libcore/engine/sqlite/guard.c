@@ -5,7 +5,9 @@
 
 #include "base/mem.h"
 #include "engine/sqlite/analyze.h"
+#include "engine/sqlite/permit.h"
 #include "engine/sqlite/reads.h"
+#include "engine/sqlite/shadows.h"
 #include "engine/sqlite/sqltext.h"
 
 typedef enum pragma_use {
@@ -202,22 +204,35 @@ static int authorize(void *arg, int action, const char *a, const char *b, const 
     case SQLITE_SAVEPOINT:
         return check_savepoint(g, a, b);
     case SQLITE_PRAGMA:
+        if (g->viewer && permit_pragma(g, a, b, schema) != SQLITE_OK)
+            return SQLITE_DENY;
         return check_pragma(g, a, b);
     case SQLITE_FUNCTION:
+        if (g->viewer && b && permit_function(g, b, trigger) != SQLITE_OK)
+            return SQLITE_DENY;
         if (b && strcasecmp(b, "load_extension") == 0)
             return refuse(g, "load_extension is not allowed", "Extensions cannot be loaded.");
         return SQLITE_OK;
     case SQLITE_ANALYZE: /* of everything: passes the internal tables by */
+        if (g->viewer)
+            return permit_action(g, action, a, b, schema, trigger);
         return sql_is_internal_name(a) ? SQLITE_IGNORE : SQLITE_OK;
     case SQLITE_SELECT:
     case SQLITE_RECURSIVE:
         return SQLITE_OK;
     }
+    if (g->viewer && action == SQLITE_READ && shadows_trust(g->shadows, a)) {
+        g->shadowed = true;
+        return SQLITE_OK;
+    }
     if (sql_is_internal_name(a))
         return refuse_internal(g, a);
+    if (g->viewer && permit_action(g, action, a, b, schema, trigger) != SQLITE_OK)
+        return SQLITE_DENY;
     if (action == SQLITE_READ && g->reads && !reads_note(g->reads, a))
         return SQLITE_DENY;
-    if (g->touches && !touches_note(g->touches, action, a, trigger))
+    bool policy = g->viewer && shadows_trust(g->shadows, trigger);
+    if (g->touches && !policy && !touches_note(g->touches, action, a, trigger))
         return SQLITE_DENY;
     switch (action) {
     case SQLITE_READ: /* (table, column) */
@@ -234,22 +249,26 @@ static int authorize(void *arg, int action, const char *a, const char *b, const 
 
 void guard_install(guard *g, sqlite3 *db)
 {
-    *g = (guard){0};
+    guard_reset(g);
     sqlite3_set_authorizer(db, authorize, g);
 }
 
 void guard_reset(guard *g)
 {
     mem_free(g->ddl_table);
-    g->ddl_table = NULL;
+    mem_free(g->wanted);
+    g->ddl_table = g->wanted = NULL;
     g->ddl = DDL_NONE;
     g->control = CONTROL_NONE;
     g->schema = g->needs_writer = g->no_cache = false;
+    g->shadowed = g->unclear = g->keeps_rows = g->makes_trigger = false;
+    g->alters = g->wrote_schema = false;
     g->refused.code = ERR_NONE;
 }
 
 void guard_free(guard *g)
 {
     mem_free(g->ddl_table);
-    g->ddl_table = NULL;
+    mem_free(g->wanted);
+    g->ddl_table = g->wanted = NULL;
 }

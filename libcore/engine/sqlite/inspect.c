@@ -8,7 +8,10 @@
 /* One inspection under way. */
 typedef struct inspection {
     sqlite3 *db;
-    const char *table; /* the name as the schema spells it, owned by the first statement */
+    const access_set *access; /* NULL: everything may be told */
+    const access_table *t;    /* of the table, with access */
+    bool whole;               /* all of the table may be read */
+    const char *table;        /* the name as the schema spells it, owned by the first statement */
     json_writer w;
     error *e;
 } inspection;
@@ -85,6 +88,39 @@ static bool is_visible(sqlite3_stmt *row)
            !starts_with(name, "_rustydb_");
 }
 
+/* Whether any operation is granted for the table, and for the column of the table that is told
+ * about. */
+static bool may_know(const inspection *in, const char *table)
+{
+    return !in->access || (table && access_find(in->access, table)->ops);
+}
+
+static bool may_know_column(const inspection *in, const char *column)
+{
+    if (!in->access)
+        return true;
+    for (int i = 0; column && i < in->t->n_grants; i++) {
+        if (access_grant_has(in->t->grants[i], column))
+            return true;
+    }
+    return false;
+}
+
+/* Of a row of the list. */
+static int64_t count_columns(inspection *in, sqlite3_stmt *row)
+{
+    const char *table = (const char *)sqlite3_column_text(row, 0);
+    int64_t n = 0;
+    if (!in->access)
+        return sqlite3_column_int64(row, 2);
+    sqlite3_stmt *stmt = ask(in, "SELECT name FROM pragma_table_xinfo(?1, 'main')", table);
+    in->t = access_find(in->access, table);
+    while (stmt && sqlite3_step(stmt) == SQLITE_ROW)
+        n += may_know_column(in, (const char *)sqlite3_column_text(stmt, 0));
+    sqlite3_finalize(stmt);
+    return n;
+}
+
 static bool write_list(inspection *in, int64_t offset, int64_t limit)
 {
     sqlite3_stmt *stmt =
@@ -100,7 +136,7 @@ static bool write_list(inspection *in, int64_t offset, int64_t limit)
     jw_key(&in->w, "tables");
     jw_begin_array(&in->w);
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        if (!is_visible(stmt))
+        if (!is_visible(stmt) || !may_know(in, (const char *)sqlite3_column_text(stmt, 0)))
             continue;
         int64_t at = total++;
         if (at < offset || (limit && at - offset >= limit))
@@ -108,7 +144,7 @@ static bool write_list(inspection *in, int64_t offset, int64_t limit)
         jw_begin_object(&in->w);
         key_str(in, "name", stmt, 0);
         key_str(in, "type", stmt, 1);
-        key_int(in, "columns", sqlite3_column_int64(stmt, 2));
+        key_int(in, "columns", count_columns(in, stmt));
         key_bool(in, "without_rowid", sqlite3_column_int(stmt, 3));
         key_bool(in, "strict", sqlite3_column_int(stmt, 4));
         jw_end_object(&in->w);
@@ -124,8 +160,13 @@ static bool write_list(inspection *in, int64_t offset, int64_t limit)
 /* ---- one table --------------------------------------------------------------------------------
  */
 
-static bool write_sql(inspection *in)
+static bool write_sql(inspection *in, bool is_view)
 {
+    if (in->access && (is_view || !in->whole)) {
+        jw_key(&in->w, "sql");
+        jw_null(&in->w);
+        return true;
+    }
     sqlite3_stmt *stmt = ask(in,
                              "SELECT sql FROM main.sqlite_schema "
                              "WHERE type IN ('table', 'view') AND name = ?1",
@@ -166,12 +207,14 @@ static bool write_columns(inspection *in, bool is_view)
     int rc;
     jw_key(&in->w, "columns");
     jw_begin_array(&in->w);
-    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW)
-        write_column(in, stmt);
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        if (may_know_column(in, (const char *)sqlite3_column_text(stmt, 0)))
+            write_column(in, stmt);
+    }
     jw_end_array(&in->w);
     if (is_view && sqlite3_errcode(in->db) == SQLITE_ERROR) {
         jw_key(&in->w, "error");
-        jw_str(&in->w, sqlite3_errmsg(in->db));
+        jw_str(&in->w, in->access ? "the view cannot be read" : sqlite3_errmsg(in->db));
         rc = SQLITE_DONE;
     }
     return finish(in, stmt, rc);
@@ -197,6 +240,22 @@ static bool write_index_columns(inspection *in, const char *index)
     return finish(in, stmt, rc);
 }
 
+/* Whether all that an index is made of may be known. */
+static bool may_know_index(inspection *in, const char *index, bool partial)
+{
+    if (!in->access || in->whole)
+        return true;
+    if (partial)
+        return false;
+    sqlite3_stmt *stmt =
+        ask(in, "SELECT name FROM pragma_index_xinfo(?1, 'main') WHERE key", index);
+    bool all = stmt != NULL;
+    while (all && sqlite3_step(stmt) == SQLITE_ROW)
+        all = may_know_column(in, (const char *)sqlite3_column_text(stmt, 0));
+    sqlite3_finalize(stmt);
+    return all;
+}
+
 static bool write_indexes(inspection *in)
 {
     sqlite3_stmt *stmt =
@@ -216,6 +275,8 @@ static bool write_indexes(inspection *in)
     while (ok && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         const char *name = (const char *)sqlite3_column_text(stmt, 0);
         const char *origin = (const char *)sqlite3_column_text(stmt, 2);
+        if (!may_know_index(in, name ? name : "", sqlite3_column_int(stmt, 3)))
+            continue;
         jw_begin_object(&in->w);
         key_str(in, "name", stmt, 0);
         key_bool(in, "unique", sqlite3_column_int(stmt, 1));
@@ -245,6 +306,9 @@ static bool write_foreign_keys(inspection *in)
     jw_begin_array(&in->w);
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         int64_t id = sqlite3_column_int64(stmt, 0);
+        if (!may_know(in, (const char *)sqlite3_column_text(stmt, 1)) ||
+            !may_know_column(in, (const char *)sqlite3_column_text(stmt, 4)))
+            continue;
         if (id != open) {
             if (open >= 0) {
                 jw_end_array(&in->w);
@@ -283,6 +347,8 @@ static bool write_triggers(inspection *in)
     jw_key(&in->w, "triggers");
     jw_begin_array(&in->w);
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        if (in->access)
+            continue;
         jw_begin_object(&in->w);
         key_str(in, "name", stmt, 0);
         key_str(in, "sql", stmt, 1);
@@ -298,6 +364,10 @@ static bool write_triggers(inspection *in)
 static bool write_estimate(inspection *in)
 {
     jw_key(&in->w, "row_estimate");
+    if (in->access && !in->whole) {
+        jw_null(&in->w);
+        return true;
+    }
     sqlite3_stmt *stmt =
         ask(in, "SELECT 1 FROM main.sqlite_schema WHERE name = 'sqlite_stat1'", NULL);
     if (!stmt)
@@ -331,12 +401,14 @@ static bool write_table(inspection *in, sqlite3_stmt *row)
     const char *type = (const char *)sqlite3_column_text(row, 1);
     bool is_view = type && strcmp(type, "view") == 0;
     in->table = (const char *)sqlite3_column_text(row, 0);
+    in->t = in->access ? access_find(in->access, in->table) : NULL;
+    in->whole = in->t && access_is_plain(in->t, ACCESS_SELECT);
     jw_begin_object(&in->w);
     key_str(in, "name", row, 0);
     key_str(in, "type", row, 1);
     key_bool(in, "without_rowid", sqlite3_column_int(row, 3));
     key_bool(in, "strict", sqlite3_column_int(row, 4));
-    bool ok = write_sql(in) && write_columns(in, is_view) && write_indexes(in) &&
+    bool ok = write_sql(in, is_view) && write_columns(in, is_view) && write_indexes(in) &&
               write_foreign_keys(in) && write_triggers(in) && write_estimate(in);
     jw_end_object(&in->w);
     return ok;
@@ -351,7 +423,8 @@ static bool write_one(inspection *in, const char *table)
     if (!stmt)
         return false;
     int rc = sqlite3_step(stmt);
-    if (rc == SQLITE_ROW && is_visible(stmt)) {
+    if (rc == SQLITE_ROW && is_visible(stmt) &&
+        may_know(in, (const char *)sqlite3_column_text(stmt, 0))) {
         bool ok = write_table(in, stmt);
         sqlite3_finalize(stmt);
         return ok;
@@ -360,10 +433,10 @@ static bool write_one(inspection *in, const char *table)
            error_set(in->e, ERR_TABLE_NOT_FOUND, "there is no table or view named \"%s\"", table);
 }
 
-bool sqlite_inspect(sqlite3 *db, const char *table, int64_t offset, int64_t limit, buf *out,
-                    error *e)
+bool sqlite_inspect(sqlite3 *db, const char *table, int64_t offset, int64_t limit, const viewer *as,
+                    buf *out, error *e)
 {
-    inspection in = {.db = db, .e = e};
+    inspection in = {.db = db, .access = as ? as->access : NULL, .e = e};
     jw_init(&in.w, out);
     bool ok = table ? write_one(&in, table) : write_list(&in, offset, limit);
     return ok && dbconn_text_ok(out, e);

@@ -73,7 +73,7 @@ log_reader *store_log_open(engine *g, error *e)
     r->base.ops = g->ops;
     r->g = (store *)(void *)g;
     if (dbconn_open(&r->c, r->g->path, r->g->cfg.vfs, DBCONN_READER, &r->g->cfg, e) &&
-        prepare_all(r, e))
+        functions_install(&r->c.functions, r->c.db, r->g->mask_key, e) && prepare_all(r, e))
         return &r->base;
     store_log_close(&r->base);
     return NULL;

@@ -62,11 +62,13 @@ static reader_conn *open_conn(store *g, error *e)
     }
     list_init(&rc->link);
     list_init(&rc->all_link);
-    if (dbconn_open(&rc->c, g->path, g->cfg.vfs, DBCONN_READER, &g->cfg, e)) {
+    if (dbconn_open(&rc->c, g->path, g->cfg.vfs, DBCONN_READER, &g->cfg, e) &&
+        functions_install(&rc->c.functions, rc->c.db, g->mask_key, e)) {
         rc->c.forget = &g->forget;
         rc->c.forgot = atomic_load(&g->forget);
         return rc;
     }
+    dbconn_close(&rc->c);
     mem_free(rc);
     return NULL;
 }
@@ -124,6 +126,30 @@ task_result readers_mend(task *t)
     return TASK_WAIT;
 }
 
+/* An idle connection; one with the shadows of this viewer's access where there is, else one without
+ * any, so that others' need not be dropped and made again. */
+static list *pop_idle_locked(readers *r, const job *j)
+{
+    uint64_t id = j->as ? access_id(j->as->access) : 0;
+    list *other = list_empty(&r->idle) ? NULL : r->idle.next;
+    bool none = false;
+    list_each(it, &r->idle)
+    {
+        uint64_t owner = list_entry(it, reader_conn, link)->c.shadows.owner;
+        if (owner == id) {
+            other = it;
+            break;
+        }
+        if (!owner && !none) {
+            other = it;
+            none = true;
+        }
+    }
+    if (other)
+        list_unlink(other);
+    return other;
+}
+
 /* The job's connection: the one it has, an idle one, a new one; or NULL: with the code unset it
  * waits for one. */
 static reader_conn *take_conn(store *g, job *j, error *e)
@@ -139,7 +165,7 @@ static reader_conn *take_conn(store *g, job *j, error *e)
         stop_error(j, (error_code)atomic_load(&j->cancel), e);
         return NULL;
     }
-    list *idle = rc ? NULL : list_pop(&r->idle);
+    list *idle = rc ? NULL : pop_idle_locked(r, j);
     if (idle) {
         rc = list_entry(idle, reader_conn, link);
         use_locked(rc, j);
@@ -171,7 +197,7 @@ static void give_back(store *g, job *j, reader_conn *rc)
     if (rc->s)
         dbconn_release(&rc->c, rc->s);
     rc->s = NULL;
-    rc->c.job = NULL;
+    dbconn_serve(&rc->c, NULL);
     rc->stepped = rc->begun = false;
     if (!sqlite3_get_autocommit(rc->c.db))
         dbconn_exec(&rc->c, "COMMIT", NULL);
@@ -397,7 +423,7 @@ static bool tell(store *g, job *j, dbconn *c, error *e)
     case JOB_STORAGE:
         return sizes_storage(g, c, &j->storage, e);
     case JOB_SIZES:
-        return sizes_tables(c, j->offset, j->limit, j->internal, &j->text, e);
+        return sizes_tables(c, j->offset, j->limit, j->internal, j->as, &j->text, e);
     case JOB_EXPLAIN:
         return analyze_explain(c, &j->stmts[0], &j->text, e);
     case JOB_VALIDATE:
@@ -405,7 +431,7 @@ static bool tell(store *g, job *j, dbconn *c, error *e)
     case JOB_STORED:
         return stored_tell(c, j, e);
     default:
-        return sqlite_inspect(c->db, j->table, j->offset, j->limit, &j->text, e);
+        return sqlite_inspect(c->db, j->table, j->offset, j->limit, j->as, &j->text, e);
     }
 }
 
@@ -446,9 +472,10 @@ task_result reader_run(task *t)
         job_finish(g, j, 0, &e);
         return TASK_DONE;
     }
-    if (!rc->c.job)
+    if (!rc->c.job) {
         first_slice(g);
-    rc->c.job = j;
+        dbconn_serve(&rc->c, j);
+    }
     atomic_store_explicit(&rc->paused, false, memory_order_relaxed);
     int why = atomic_load_explicit(&j->cancel, memory_order_relaxed);
     if (why != ERR_NONE) {

@@ -205,7 +205,9 @@ bool reads_declare_functions(dbconn *c, error *e)
 
 statement *reads_prepare(dbconn *c, const char *sql, int64_t version, error *e)
 {
-    statement *s = map_get(&c->cache, sql, strlen(sql));
+    if (!shadows_fit(c, e))
+        return NULL;
+    statement *s = dbconn_cached(c, sql);
     if (s && s->reads && s->reads->version == version)
         return dbconn_prepare(c, sql, false, e);
     if (s)

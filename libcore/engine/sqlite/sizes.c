@@ -35,6 +35,7 @@ typedef struct extent {
 
 typedef struct measuring {
     dbconn *c;
+    const viewer *as;
     sqlite3_stmt *pages, *indexes;
     json_writer w;
     error *e;
@@ -170,12 +171,19 @@ static bool put_internal(measuring *s, bool wanted)
     return ok;
 }
 
+static bool may_count(const viewer *as, const char *table)
+{
+    return !as || !as->access ||
+           (table && access_is_plain(access_find(as->access, table), ACCESS_SELECT));
+}
+
 static bool put_page(measuring *s, sqlite3_stmt *tables, int64_t offset, int64_t limit,
                      int64_t *total)
 {
     int rc;
     while ((rc = sqlite3_step(tables)) == SQLITE_ROW) {
-        if (sqlite3_column_int(tables, 2))
+        if (sqlite3_column_int(tables, 2) ||
+            !may_count(s->as, (const char *)sqlite3_column_text(tables, 0)))
             continue;
         int64_t at = (*total)++;
         if (at < offset || (limit && at - offset >= limit))
@@ -206,9 +214,10 @@ static bool put_all(measuring *s, sqlite3_stmt *tables, int64_t offset, int64_t 
     return ok;
 }
 
-bool sizes_tables(dbconn *c, int64_t offset, int64_t limit, bool internal, buf *out, error *e)
+bool sizes_tables(dbconn *c, int64_t offset, int64_t limit, bool internal, const viewer *as,
+                  buf *out, error *e)
 {
-    measuring s = {.c = c, .e = e};
+    measuring s = {.c = c, .as = as, .e = e};
     jw_init(&s.w, out);
     bool ok = dbconn_exec(c, "BEGIN", e); /* one snapshot; the end of the job commits it */
     sqlite3_stmt *tables = ok ? dbconn_prepare_own(c, tables_sql, e) : NULL;

@@ -7,10 +7,12 @@
 
 bool sizes_storage(store *g, dbconn *c, engine_storage *out, error *e);
 
-/* Appends {"total","offset","limit","tables":[...],"internal":{...} or null}: tables by name from
- * `offset` on, at most `limit` of them. All of it is of one snapshot. Pages are looked at one by
- * one, so that the job's time limit and its cancel are heeded. On false, e says why and out holds
- * something incomplete. */
-bool sizes_tables(dbconn *c, int64_t offset, int64_t limit, bool internal, buf *out, error *e);
+/* Of tables that `as` may read whole (NULL: all), since it counts rows. Appends
+ * {"total","offset","limit","tables":[...],"internal":{...} or null}: tables by name from `offset`
+ * on, at most `limit` of them. All of it is of one snapshot. Pages are looked at one by one, so
+ * that the job's time limit and its cancel are heeded. On false, e says why and out holds something
+ * incomplete. */
+bool sizes_tables(dbconn *c, int64_t offset, int64_t limit, bool internal, const viewer *as,
+                  buf *out, error *e);
 
 #endif

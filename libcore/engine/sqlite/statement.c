@@ -4,8 +4,11 @@
 #include "base/mem.h"
 #include "engine/statement_stats.h"
 #include "engine/sqlite/dbconn.h"
+#include "engine/sqlite/permit.h"
 #include "engine/sqlite/reads.h"
 #include "engine/sqlite/sqltext.h"
+
+enum { ROUNDS_MAX = 100 }; /* tables and views of one statement that need shadows */
 
 static bool no_memory(error *e)
 {
@@ -27,6 +30,9 @@ static bool describe(dbconn *c, statement *s, const char *sql)
     s->readonly = sqlite3_stmt_readonly(s->stmt) || sqlite3_stmt_isexplain(s->stmt);
     s->dml = !s->readonly && is_dml(sql);
     s->schema = c->guard.schema;
+    s->shadowed = c->guard.shadowed;
+    s->epoch = c->shadows.epoch;
+    s->names_main = c->guard.names_main;
     s->needs_writer = c->guard.needs_writer;
     s->control = c->guard.control;
     s->ddl = c->guard.ddl;
@@ -50,15 +56,37 @@ static void note_kept(dbconn *c)
     atomic_store_explicit(&c->figures.kept, (long long)c->cache.count, memory_order_relaxed);
 }
 
-static void keep(dbconn *c, statement *s, const char *sql, size_t len)
+/* The key of a text in the cache. Who may everything shares plain texts with all who may;
+ * everything that a statement's being allowed hangs on is in it for others. NULL: none. */
+static const char *key_of(dbconn *c, const char *sql, size_t *len)
 {
-    if (c->cache_max <= 0 || len > DBCONN_CACHED_SQL_MAX || c->guard.no_cache)
+    const viewer *v = c->guard.viewer;
+    *len = strlen(sql);
+    if (!v)
+        return sql;
+    uint64_t id = access_id(v->access);
+    const char *structured = c->guard.structured ? c->guard.structured : "";
+    buf_clear(&c->key);
+    buf_addc(&c->key, '\0'); /* as no text begins */
+    buf_add(&c->key, &id, sizeof id);
+    buf_addc(&c->key, (char)('0' + v->schema + 2 * (c->guard.structured != NULL)));
+    buf_add(&c->key, structured, strlen(structured) + 1);
+    buf_add(&c->key, sql, *len);
+    *len = c->key.len;
+    return c->key.failed ? NULL : c->key.data;
+}
+
+static void keep(dbconn *c, statement *s, const char *sql)
+{
+    size_t len;
+    const char *key = key_of(c, sql, &len);
+    if (!key || c->cache_max <= 0 || len > DBCONN_CACHED_SQL_MAX || c->guard.no_cache)
         return;
-    s->sql = mem_strndup(sql, len);
+    s->sql = mem_strndup(key, len);
     s->len = len;
     if (!s->sql)
         return;
-    if (!map_put(&c->cache, sql, len, s, NULL)) {
+    if (!map_put(&c->cache, key, len, s, NULL)) {
         mem_free(s->sql);
         s->sql = NULL;
         return;
@@ -97,16 +125,57 @@ static int prepare_once(dbconn *c, const char *sql, size_t len, statement *s, co
     return rc;
 }
 
-/* Some errors come from what SQLite remembers of the schema, without a look at whether another
- * connection has changed it: looks, and prepares once more. */
+/* Some errors and refusals come from what SQLite remembers of the schema, without a look at whether
+ * another connection has changed it: looks, and prepares once more. */
 static int prepare_fresh(dbconn *c, const char *sql, size_t len, statement *s, const char **tail)
 {
     int rc = prepare_once(c, sql, len, s, tail);
-    if (rc != SQLITE_ERROR || c->guard.refused.code != ERR_NONE)
+    bool refused = c->guard.refused.code != ERR_NONE;
+    bool again = refused ? c->guard.viewer && !c->guard.wanted : rc == SQLITE_ERROR;
+    if (!again)
         return rc;
     if (!dbconn_exec(c, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL))
         return rc;
     return prepare_once(c, sql, len, s, tail);
+}
+
+/* The same with the shadows that the statement needs: each round makes what the last one lacked. */
+static bool prepare_shadowed(dbconn *c, const char *sql, size_t len, statement *s,
+                             const char **tail, error *e)
+{
+    for (int round = 0;; round++) {
+        const guard *g = &c->guard;
+        int rc = prepare_fresh(c, sql, len, s, tail);
+        if (!g->viewer || (!g->wanted && !g->unclear) || round == ROUNDS_MAX)
+            return rc == SQLITE_OK || dbconn_error(c, rc, e);
+        char *wanted = c->guard.wanted;
+        c->guard.wanted = NULL;
+        error refused = g->refused;
+        shadows_made made = shadows_make(c, wanted, sql, e);
+        mem_free(wanted);
+        if (made == SHADOWS_FAILED)
+            return false;
+        c->guard.refused = refused;
+        if (made == SHADOWS_NONE)
+            return rc == SQLITE_OK || dbconn_error(c, rc, e);
+        sqlite3_finalize(s->stmt);
+        s->stmt = NULL;
+    }
+}
+
+/* What a viewer's rights say of the statement as a whole. */
+static bool check_rights(dbconn *c, const statement *s, const char *sql, error *e)
+{
+    if (!c->guard.viewer)
+        return true;
+    bool explains = sqlite3_stmt_isexplain(s->stmt);
+    if (explains && c->guard.shadowed) {
+        error_clear(e);
+        error_set(e, ERR_PERMISSION_DENIED,
+                  "how a statement reads restricted tables is not explained");
+        return error_hint(e, "Ask somebody who may read them whole.");
+    }
+    return permit_text(&c->guard, sql, sqlite3_stmt_readonly(s->stmt), e);
 }
 
 static statement *prepare_new(dbconn *c, const char *sql, size_t len, error *e)
@@ -118,16 +187,18 @@ static statement *prepare_new(dbconn *c, const char *sql, size_t len, error *e)
     }
     list_init(&s->lru);
     const char *tail = NULL;
-    int rc = prepare_fresh(c, sql, len, s, &tail);
-    bool ok = rc == SQLITE_OK || dbconn_error(c, rc, e);
+    bool ok = !c->guard.viewer || permit_begin(&c->guard, sql, e);
+    ok = ok && prepare_shadowed(c, sql, len, s, &tail, e);
     if (ok && !s->stmt) {
         error_clear(e);
         ok = error_set(e, ERR_QUERY_ERROR, "the statement is empty");
     }
-    if (ok && check_tail(sql, tail, e) && describe(c, s, sql)) {
-        keep(c, s, sql, len);
+    if (ok && check_tail(sql, tail, e) && check_rights(c, s, sql, e) && describe(c, s, sql)) {
+        keep(c, s, sql);
         return s;
     }
+    if (c->guard.viewer)
+        permit_conceal(&c->guard, sql, e);
     statement_end(s);
     return NULL;
 }
@@ -153,16 +224,42 @@ static void forget_if_asked(dbconn *c)
     }
 }
 
+statement *dbconn_cached(dbconn *c, const char *sql)
+{
+    size_t len;
+    const char *key = key_of(c, sql, &len);
+    statement *s = key ? map_get(&c->cache, key, len) : NULL;
+    if (!s || !s->shadowed || s->epoch == c->shadows.epoch)
+        return s;
+    dbconn_forget(c, s); /* the shadows are others: what it may read is looked at anew */
+    return NULL;
+}
+
+/* What must be so before a client's statement is prepared. */
+static bool make_ready(dbconn *c, const char *sql, error *e)
+{
+    if (!shadows_fit(c, e))
+        return false;
+    if (!c->guard.viewer)
+        return true;
+    if (c->shadows.owner && sql_starts_with(sql, "ALTER")) /* looks through all views */
+        return shadows_drop(c, e);
+    return reads_declare_functions(c, e);
+}
+
 statement *dbconn_prepare(dbconn *c, const char *sql, bool in_tx, error *e)
 {
     size_t len = strlen(sql);
     forget_if_asked(c);
-    statement *s = map_get(&c->cache, sql, len);
+    if (!make_ready(c, sql, e))
+        return NULL;
+    statement *s = dbconn_cached(c, sql);
     c->guard.in_tx = in_tx;
     count(s ? &c->figures.hits : &c->figures.misses, 1);
     if (s) {
         s->uses++;
         guard_reset(&c->guard);
+        c->guard.names_main = s->names_main;
         list_unlink(&s->lru);
         list_prepend(&c->lru, &s->lru);
         return s;

@@ -134,6 +134,7 @@ struct store {
     int lock_fd;
     char version[32]; /* "SQLite 3.40.1" */
     char log_id[40];
+    unsigned char mask_key[MASK_KEY_SIZE]; /* of mask_hash; random in each database */
     registry registry;
     task_pool pool;
     readers readers;

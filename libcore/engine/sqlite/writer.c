@@ -2,6 +2,7 @@
  * of them takes the whole transaction down, runs alone what must be alone. */
 #include "engine/sqlite/store.h"
 
+#include <openssl/rand.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -334,6 +335,46 @@ static bool prepare_own(writer *w, error *e)
     return true;
 }
 
+static bool make_mask_key(dbconn *c, unsigned char key[MASK_KEY_SIZE], error *e)
+{
+    sqlite3_stmt *q =
+        dbconn_prepare_own(c, "INSERT INTO _rustydb_meta VALUES('engine.mask_key', ?1)", e);
+    if (!q)
+        return false;
+    bool ok = RAND_bytes(key, MASK_KEY_SIZE) == 1;
+    if (ok) {
+        sqlite3_bind_blob(q, 1, key, MASK_KEY_SIZE, SQLITE_STATIC);
+        ok = dbconn_step_own(c, q, e);
+    } else {
+        error_clear(e);
+        error_set(e, ERR_INTERNAL_ERROR, "no random bytes for the key of masks");
+    }
+    sqlite3_finalize(q);
+    return ok;
+}
+
+/* The key of mask_hash; made where the database has none. */
+static bool read_mask_key(store *g, error *e)
+{
+    dbconn *c = &g->writer.c;
+    sqlite3_stmt *q =
+        dbconn_prepare_own(c, "SELECT value FROM _rustydb_meta WHERE key = 'engine.mask_key'", e);
+    if (!q)
+        return false;
+    int rc = sqlite3_step(q);
+    const void *key = rc == SQLITE_ROW ? sqlite3_column_blob(q, 0) : NULL;
+    bool there = key && sqlite3_column_bytes(q, 0) == MASK_KEY_SIZE;
+    bool ok = there || rc == SQLITE_DONE;
+    if (there)
+        memcpy(g->mask_key, key, MASK_KEY_SIZE);
+    else if (rc == SQLITE_ROW)
+        sql_code_error(SQLITE_CORRUPT, "the database has no key for masks", e);
+    else if (!ok)
+        dbconn_error(c, rc, e);
+    sqlite3_finalize(q);
+    return ok && (there || make_mask_key(c, g->mask_key, e));
+}
+
 bool writer_open(store *g, error *e)
 {
     writer *w = &g->writer;
@@ -350,9 +391,10 @@ bool writer_open(store *g, error *e)
         return false;
     w->c.forget = &g->forget;
     txn_checkpoint_by_itself(g);
-    return changelog_create(&w->c, e) && slots_create(&w->c, e) && stored_create(&w->c, e) &&
-           auth_create(&w->c, e) && changelog_open(&w->log, &w->c, e) && prepare_own(w, e) &&
-           capture_open(&w->cap, &w->c, g->cfg.dir, e);
+    return changelog_create(&w->c, e) && read_mask_key(g, e) &&
+           functions_install(&w->c.functions, w->c.db, g->mask_key, e) && slots_create(&w->c, e) &&
+           stored_create(&w->c, e) && auth_create(&w->c, e) && changelog_open(&w->log, &w->c, e) &&
+           prepare_own(w, e) && capture_open(&w->cap, &w->c, g->cfg.dir, e);
 }
 
 bool writer_start(store *g, error *e)
