@@ -1,29 +1,62 @@
 #include "daemon/credentials.h"
 
-#include <netdb.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "daemon/daemon.h"
-#include "daemon/reactor.h"
-
-/* The address at the other end, as numbers; NULL: it has none. */
-static const char *address_of(const conn *c, char *text, socklen_t room)
-{
-    struct sockaddr_storage from;
-    socklen_t n = sizeof from;
-    bool ok = getpeername(c->fd, (struct sockaddr *)&from, &n) == 0 && from.ss_family != AF_UNIX &&
-              getnameinfo((struct sockaddr *)&from, n, text, room, NULL, 0, NI_NUMERICHOST) == 0;
-    return ok ? text : NULL;
-}
+#include "daemon/tls_peer.h"
 
 identity *conn_identify(const conn *c, const char *token, size_t n, error *e)
 {
-    char address[NI_MAXHOST];
+    char address[IP_TEXT_ROOM];
+    ip_format(&c->from.ip, address);
     const credential shown = {
         .kind = CREDENTIAL_TOKEN,
         .text = token,
         .n = n,
-        .address = address_of(c, address, sizeof address),
+        .address = ip_is_known(&c->from.ip) ? address : NULL,
     };
     return auth_identify(c->r->d->auth, &shown, e);
+}
+
+static identity *by_certificate(const conn *c, const char *name, error *e)
+{
+    const credential shown = {.kind = CREDENTIAL_CERTIFICATE, .text = name, .n = strlen(name)};
+    return auth_identify(c->r->d->auth, &shown, e);
+}
+
+/* By its subject, or the first of its alternative names that somebody has. */
+static identity *by_certificates(const conn *c, const peer_certificate *p, error *e)
+{
+    error unwanted;
+    identity *who = by_certificate(c, p->subject, e);
+    for (int i = 0; !who && i < p->n_names; i++)
+        who = by_certificate(c, p->names[i], &unwanted);
+    return who;
+}
+
+static bool is_unix(const conn *c)
+{
+    struct sockaddr_storage from;
+    socklen_t n = sizeof from;
+    return getsockname(c->fd, (struct sockaddr *)&from, &n) == 0 && from.ss_family == AF_UNIX;
+}
+
+static identity *by_uid(const conn *c, error *e)
+{
+    struct ucred peer;
+    socklen_t n = sizeof peer;
+    if (!is_unix(c) || getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) != 0)
+        return NULL;
+    const credential shown = {.kind = CREDENTIAL_PEER, .uid = peer.uid};
+    return auth_identify(c->r->d->auth, &shown, e);
+}
+
+identity *conn_identify_peer(const conn *c, error *e)
+{
+    error_clear(e);
+    peer_certificate *p = conn_peer_certificate(c);
+    identity *who = p ? by_certificates(c, p, e) : by_uid(c, e);
+    peer_certificate_free(p);
+    return who;
 }

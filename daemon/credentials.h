@@ -9,4 +9,9 @@
  * Errors as of auth_identify. */
 identity *conn_identify(const conn *c, const char *token, size_t n, error *e);
 
+/* Who it is by the connection itself: the client's certificate, or the uid at the other end of a
+ * Unix socket. NULL without an error (ERR_NONE) when it shows neither; otherwise errors as of
+ * auth_identify. */
+identity *conn_identify_peer(const conn *c, error *e);
+
 #endif

@@ -6,14 +6,29 @@
 #include "daemon/credentials.h"
 #include "daemon/route.h"
 
-static bool identify(request *q, const char *token, size_t n, error *e)
+static bool take(request *q, identity *who)
 {
-    identity *who = conn_identify(q->c, token, n, e);
     if (!who)
         return false;
     identity_release(q->who);
     q->who = who;
     return true;
+}
+
+static bool identify(request *q, const char *token, size_t n, error *e)
+{
+    return take(q, conn_identify(q->c, token, n, e));
+}
+
+/* Without a header the connection itself may say who it is. e has AUTH_REQUIRED. */
+static bool identify_peer(request *q, error *e)
+{
+    error why;
+    if (take(q, conn_identify_peer(q->c, &why)))
+        return true;
+    if (why.code != ERR_NONE)
+        error_set(e, ERR_AUTH_REQUIRED, "this needs credentials: %.300s", why.message);
+    return false;
 }
 
 /* The token in a header that fits into `text`; NULL: none (or e says what is wrong with it). */
@@ -43,7 +58,8 @@ bool http_authenticate(request *q, error *e)
 {
     char text[4096];
     const char *token = find_token(q->c->wsi, text, sizeof text, e);
-    bool ok = token && identify(q, token, strlen(token), e);
+    bool ok = token ? identify(q, token, strlen(token), e)
+                    : e->code == ERR_AUTH_REQUIRED && identify_peer(q, e);
     explicit_bzero(text, token ? (size_t)(token - text) + strlen(token) : 0);
     return ok;
 }

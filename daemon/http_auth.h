@@ -7,8 +7,8 @@
 
 #include "daemon/http.h"
 
-/* Sets q->who from a bearer token or an API key. AUTH_REQUIRED when there is neither, AUTH_FAILED,
- * AUTH_EXPIRED. */
+/* Sets q->who from a bearer token or an API key, or without either from what the connection says
+ * (credentials.h). AUTH_REQUIRED when nobody is known by that, AUTH_FAILED, AUTH_EXPIRED. */
 bool http_authenticate(request *q, error *e);
 /* The same for a WebSocket's handshake, which may also have the token in its URL (?access_token=)
  * where the setting url_tokens lets it. */

@@ -1,21 +1,15 @@
 /* GET /auth/identity, POST /auth/check: who is asking, and whose a token is. */
 #include "daemon/api/api.h"
+#include "daemon/identity_describe.h"
 
 #include <string.h>
-
-/* Members of an object that is open. */
-static void put_identity(json_writer *w, const identity *who)
-{
-    jw_key_str(w, "user_id", who->name);
-    jw_key_str(w, "kind", identity_kind_name(who->kind));
-}
 
 void api_get_identity(request *q)
 {
     buf out;
     json_writer w;
     http_begin_json(&w, &out);
-    put_identity(&w, q->who);
+    describe_identity(&w, q->c->r->d->auth, q->who);
     http_end_json(q, 200, &w);
 }
 
@@ -36,7 +30,7 @@ void api_check_token(request *q)
     jw_key(&w, "identity");
     if (who) {
         jw_begin_object(&w);
-        put_identity(&w, who);
+        describe_identity(&w, q->c->r->d->auth, who);
         jw_end_object(&w);
     } else {
         jw_null(&w);
