@@ -6,15 +6,16 @@
 #include "daemon/daemon.h"
 #include "daemon/tls_peer.h"
 
-identity *conn_identify(const conn *c, const char *token, size_t n, error *e)
+identity *conn_identify(const conn *c, const ip_address *from, const char *token, size_t n,
+                        error *e)
 {
     char address[IP_TEXT_ROOM];
-    ip_format(&c->from.ip, address);
+    ip_format(from, address);
     const credential shown = {
         .kind = CREDENTIAL_TOKEN,
         .text = token,
         .n = n,
-        .address = ip_is_known(&c->from.ip) ? address : NULL,
+        .address = ip_is_known(from) ? address : NULL,
     };
     return auth_identify(c->r->d->auth, &shown, e);
 }
@@ -44,11 +45,11 @@ static bool is_unix(const conn *c)
 
 static identity *by_uid(const conn *c, error *e)
 {
-    struct ucred peer;
-    socklen_t n = sizeof peer;
-    if (!is_unix(c) || getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) != 0)
+    struct ucred other;
+    socklen_t n = sizeof other;
+    if (!is_unix(c) || getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &other, &n) != 0)
         return NULL;
-    const credential shown = {.kind = CREDENTIAL_PEER, .uid = peer.uid};
+    const credential shown = {.kind = CREDENTIAL_PEER, .uid = other.uid};
     return auth_identify(c->r->d->auth, &shown, e);
 }
 

@@ -5,9 +5,10 @@
 #include "auth/auth.h"
 #include "daemon/conn.h"
 
-/* Whose token it is (n bytes with a NUL behind them), coming from where the connection comes from.
- * Errors as of auth_identify. */
-identity *conn_identify(const conn *c, const char *token, size_t n, error *e);
+/* Whose token it is (n bytes with a NUL behind them), coming from this address. Errors as of
+ * auth_identify. */
+identity *conn_identify(const conn *c, const ip_address *from, const char *token, size_t n,
+                        error *e);
 
 /* Who it is by the connection itself: the client's certificate, or the uid at the other end of a
  * Unix socket. NULL without an error (ERR_NONE) when it shows neither; otherwise errors as of

@@ -17,7 +17,7 @@ static bool take(request *q, identity *who)
 
 static bool identify(request *q, const char *token, size_t n, error *e)
 {
-    return take(q, conn_identify(q->c, token, n, e));
+    return take(q, conn_identify(q->c, &q->client, token, n, e));
 }
 
 /* Without a header the connection itself may say who it is. e has AUTH_REQUIRED. */

@@ -30,7 +30,7 @@ bool ws_request_read(const conn *c, json_t *input, const json_field *fields, int
 
 static identity *identify(conn *c, const char *token, error *e)
 {
-    identity *who = conn_identify(c, token, strlen(token), e);
+    identity *who = conn_identify(c, &c->from.ip, token, strlen(token), e);
     if (!who)
         audit_conn(c, AUDIT_AUTH_FAILED, NULL, e, NULL);
     return who;
