@@ -10,6 +10,7 @@
 #include "daemon/pages.h"
 #include "daemon/problem.h"
 #include "daemon/route.h"
+#include "daemon/safe_headers.h"
 #include "daemon/sockstat.h"
 #include "daemon/system_events.h"
 #include "daemon/tls.h"
@@ -46,8 +47,11 @@ static void read_target(request *q, struct lws *wsi)
         if (!lws_hdr_total_length(wsi, method_tokens[i].token))
             continue;
         q->method = method_tokens[i].method;
-        if (lws_hdr_copy(wsi, q->path, sizeof q->path, method_tokens[i].token) < 0)
+        int n = lws_hdr_copy(wsi, q->path, sizeof q->path, method_tokens[i].token);
+        if (n < 0)
             q->path[0] = '\0';
+        else
+            q->target_cut = strlen(q->path) != (size_t)n; /* by a NUL */
         break;
     }
     if (q->method == HTTP_HEAD) {
@@ -61,6 +65,7 @@ static void read_target(request *q, struct lws *wsi)
                                       WSI_TOKEN_HTTP_URI_ARGS, taken);
         if (n <= 0)
             break;
+        q->target_cut = q->target_cut || strlen(q->query + at) != (size_t)n;
         at += (size_t)n + 1; /* pairs are separated by NUL; an empty one ends the list */
         taken++;
     }
@@ -167,7 +172,7 @@ static void read_head(request *q, struct lws *wsi)
     q->http10 = strcmp(version, "HTTP/1.0") == 0;
     /* lws takes an escaped line break (%0A, %0D) for the end of the line, and what follows it for
      * headers: neither the rest of the target is known then, nor the version behind it. */
-    q->target_cut = strncmp(version, "HTTP/1.", 7) != 0;
+    q->target_cut = q->target_cut || strncmp(version, "HTTP/1.", 7) != 0;
     q->keep_alive = q->http10 ? strcasecmp(connection, "keep-alive") == 0
                               : strcasestr(connection, "close") == NULL;
     q->chunked = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
@@ -181,7 +186,8 @@ static bool whole_target(request *q, error *e)
     if (!q->target_cut)
         return true;
     q->keep_alive = false;
-    error_set(e, ERR_INVALID_MESSAGE, "there is a line break (%%0A or %%0D) in the path or query");
+    error_set(e, ERR_INVALID_MESSAGE,
+              "there is a line break (%%0A or %%0D) or a NUL (%%00) in the path or query");
     return error_hint(e, "A value with a line break goes into a body, or into SQL.");
 }
 
@@ -608,9 +614,8 @@ static void put_head(request *q, buf *out, int status, const char *type, const c
         q->keep_alive = false;
     }
     audit_answered(q, status);
-    bool cached = headers && strstr(headers, "Cache-Control:");
-    buf_addf(out, "X-Request-Id: %s\r\n%s%s", q->request_id,
-             cached ? "" : "Cache-Control: no-store\r\n", headers ? headers : "");
+    buf_addf(out, "X-Request-Id: %s\r\n%s", q->request_id, headers ? headers : "");
+    safe_headers_put(out, headers);
     cors_put(out, q);
     tls_put_headers(out, q->c->r);
     if (q->c->r->stopping)

@@ -15,8 +15,7 @@
 #define POLICY                                                                                     \
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self' "            \
     "'unsafe-inline'; img-src 'self' data:; connect-src 'self'; font-src 'self'; "                 \
-    "frame-ancestors 'none'; base-uri 'self'; form-action 'none'\r\n"                              \
-    "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+    "frame-ancestors 'none'; base-uri 'self'; form-action 'none'\r\n"
 
 /* ---- assets -----------------------------------------------------------------------------------
  */

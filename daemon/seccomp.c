@@ -175,7 +175,7 @@ static int add_memory(scmp_filter_ctx f)
 }
 
 /* Those that depend on what is asked of them. */
-static int add_narrow(scmp_filter_ctx f)
+static int add_narrow(scmp_filter_ctx f, uint32_t kill)
 {
     static const unsigned long families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
     static const unsigned long names[] = {PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE};
@@ -194,8 +194,7 @@ static int add_narrow(scmp_filter_ctx f)
         rc = add(f, SCMP_ACT_ALLOW, "clone", 1,
                  &SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
     if (rc == 0)
-        rc = add(f, SCMP_ACT_KILL_PROCESS, "clone", 1,
-                 &SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+        rc = add(f, kill, "clone", 1, &SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
     return rc;
 }
 
@@ -208,7 +207,7 @@ static int build(scmp_filter_ctx f, seccomp_mode mode)
     if (rc == 0)
         rc = add_all(f, kill, deadly, sizeof deadly / sizeof *deadly);
     if (rc == 0)
-        rc = add_narrow(f);
+        rc = add_narrow(f, kill);
     return rc ? rc : seccomp_load(f);
 }
 
