@@ -124,6 +124,14 @@ bool endpoint_resolve(endpoint *ep, const cli_options *common, error *e)
     return good;
 }
 
+static void forget_token(endpoint *ep)
+{
+    if (ep->token)
+        explicit_bzero(ep->token, strlen(ep->token));
+    mem_free(ep->token);
+    ep->token = NULL;
+}
+
 void endpoint_free(endpoint *ep)
 {
     mem_free(ep->shown);
@@ -132,7 +140,7 @@ void endpoint_free(endpoint *ep)
     mem_free(ep->base);
     mem_free(ep->path);
     mem_free(ep->unix_path);
-    mem_free(ep->token);
+    forget_token(ep);
     mem_free(ep->tls_pin);
     *ep = (endpoint){0};
 }
@@ -165,8 +173,9 @@ void endpoint_find_token(endpoint *ep)
     }
     if (!runtime_token(&record, token, sizeof token, NULL))
         return;
-    mem_free(ep->token);
+    forget_token(ep);
     ep->token = xstrdup(token);
+    explicit_bzero(token, sizeof token);
     ep->local = true;
     trust_record(ep, &record);
 }

@@ -183,10 +183,13 @@ static void take_message(conn *c)
     STAT_ADD(c->r->stats.messages_in, 1);
     c->messages_in++;
     c->asked_us = c->last_activity_us;
+    const identity *who = s->who;
     s->protocol->message(c, s->rx_binary, s->rx.data ? s->rx.data : "", s->rx.len);
     c->asked_us = 0;
     if (!c->ws)
         return;
+    if (!who || who != c->ws->who) /* there may have been a token in it */
+        explicit_bzero(c->ws->rx.data, c->ws->rx.cap);
     buf_clear(&c->ws->rx);
     if (c->ws->rx.cap > KEEP_RX)
         buf_free(&c->ws->rx);

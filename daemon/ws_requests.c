@@ -31,6 +31,7 @@ bool ws_request_read(const conn *c, json_t *input, const json_field *fields, int
 static identity *identify(conn *c, const char *token, error *e)
 {
     identity *who = conn_identify(c, &c->from.ip, token, strlen(token), e);
+    explicit_bzero((char *)(uintptr_t)token, strlen(token)); /* in the tree that it came in */
     if (!who)
         audit_conn(c, AUDIT_AUTH_FAILED, NULL, e, NULL);
     return who;
