@@ -10,7 +10,7 @@
 typedef struct user_options {
     option_list roles;
     bool no_roles;
-    bool password;
+    bool password, no_password;
     const char *password_file;
     bool disable, enable;
     int64_t limit;
@@ -23,6 +23,8 @@ static const option options[] = {
      offsetof(user_options, no_roles)},
     {"password", 0, NULL, "set: ask for a new password", OPTION_SWITCH,
      offsetof(user_options, password)},
+    {"no-password", 0, NULL, "add: none, so that nobody can log in as it (it has keys or certificates)",
+     OPTION_SWITCH, offsetof(user_options, no_password)},
     {"password-file", 'p', "FILE",
      "add, set: the password is FILE's first line; - is standard input", OPTION_TEXT,
      offsetof(user_options, password_file)},
@@ -81,7 +83,7 @@ static bool write_body(buf *body, const user_options *o, const char *name, error
 {
     json_writer w;
     char secret[SECRET_MAX] = "";
-    bool with_password = name || o->password || o->password_file;
+    bool with_password = (name && !o->no_password) || o->password || o->password_file;
     if (with_password && !read_password(o, secret, e))
         return false;
     jw_init(&w, body);
@@ -152,10 +154,12 @@ static int check(const command *self, const user_options *o, const char *verb, i
         return command_misuse(self, "one user at a time");
     if (!set && (o->no_roles || o->password || o->enable))
         return command_misuse(self, "--no-roles, --password and --enable go with set");
+    if (!add && o->no_password)
+        return command_misuse(self, "--no-password goes with add");
     if (!set && !add && (o->roles.n || o->password_file || o->disable))
         return command_misuse(self, "--role, --password-file and --disable go with add and set");
     if ((o->disable && o->enable) || (o->no_roles && o->roles.n) ||
-        (o->password && o->password_file))
+        (o->password && o->password_file) || (o->no_password && o->password_file))
         return command_misuse(self, "two of the options contradict each other");
     if (set && !o->roles.n && !o->no_roles && !o->password && !o->password_file && !o->disable &&
         !o->enable)
