@@ -1,9 +1,7 @@
 #include "daemon/audit.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -52,24 +50,11 @@ void audit_stop(server *d)
 /* ---- who ---------------------------------------------------------------------------------------
  */
 
-static void put_address(int fd, char *out, size_t room)
+static void put_address(const peer *from, char *out, size_t room)
 {
-    struct sockaddr_storage from;
-    socklen_t n = sizeof from;
-    char host[INET6_ADDRSTRLEN];
-    if (getpeername(fd, (struct sockaddr *)&from, &n) != 0)
-        return;
-    if (from.ss_family == AF_INET) {
-        const struct sockaddr_in *a = (const struct sockaddr_in *)&from;
-        inet_ntop(AF_INET, &a->sin_addr, host, sizeof host);
-        snprintf(out, room, "%s:%u", host, ntohs(a->sin_port));
-    } else if (from.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)&from;
-        inet_ntop(AF_INET6, &a->sin6_addr, host, sizeof host);
-        snprintf(out, room, "[%s]:%u", host, ntohs(a->sin6_port));
-    } else if (from.ss_family == AF_UNIX) {
-        snprintf(out, room, "unix");
-    }
+    char text[PEER_TEXT_ROOM];
+    peer_format(from, text);
+    snprintf(out, room, "%s", *text ? text : "unix");
 }
 
 audit_from audit_from_identity(const identity *who)
@@ -85,8 +70,7 @@ audit_from audit_from_identity(const identity *who)
 audit_from audit_from_conn(const conn *c)
 {
     audit_from f = audit_from_identity(c->ws ? c->ws->who : c->req ? c->req->who : NULL);
-    if (c->wsi)
-        put_address(c->fd, f.address, sizeof f.address);
+    put_address(&c->from, f.address, sizeof f.address);
     if (c->ws)
         snprintf(f.request_id, sizeof f.request_id, "%s", c->ws->id);
     return f;
@@ -95,7 +79,8 @@ audit_from audit_from_conn(const conn *c)
 audit_from audit_from_request(const request *q)
 {
     audit_from f = audit_from_identity(q->who);
-    put_address(q->c->fd, f.address, sizeof f.address);
+    const peer client = {.ip = q->client}; /* that a proxy speaks for */
+    put_address(q->c->from.proxy ? &client : &q->c->from, f.address, sizeof f.address);
     snprintf(f.request_id, sizeof f.request_id, "%s", q->request_id);
     return f;
 }
@@ -136,6 +121,18 @@ void audit_conn(conn *c, audit_action what, const char *target, const error *why
         return;
     const audit_from from = audit_from_conn(c);
     audit_record(c->r->d, &from, what, target, why, detail);
+}
+
+void audit_turned_away(server *d, const peer *from, const char *why)
+{
+    audit_from f = {0};
+    char detail[120];
+    if (!d->audit)
+        return;
+    put_address(from, f.address, sizeof f.address);
+    snprintf(detail, sizeof detail, "{\"reason\":\"%s\"}", why);
+    const error e = {.code = ERR_PERMISSION_DENIED};
+    audit_record(d, &f, AUDIT_ADDRESS_REFUSED, NULL, &e, detail);
 }
 
 bool audit_allows(server *d, audit_action what, error *e)
@@ -225,6 +222,9 @@ void audit_refused(request *q, const error *e)
         break;
     case ERR_PERMISSION_DENIED:
         record_operation(q, AUDIT_PERMISSION_DENIED, 0, e);
+        break;
+    case ERR_MISDIRECTED:
+        record_operation(q, AUDIT_ORIGIN_REFUSED, 0, e);
         break;
     case ERR_RATE_LIMIT_EXCEEDED:
         record_operation(q, AUDIT_RATE_LIMITED, 0, e);

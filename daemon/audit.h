@@ -17,6 +17,7 @@
 #include "audit/audit.h"
 #include "auth/identity.h"
 #include "daemon/daemon.h"
+#include "daemon/peer.h"
 
 struct conn;
 struct request;
@@ -43,6 +44,9 @@ audit_from audit_from_request(const struct request *q);
 audit_from audit_from_conn(const struct conn *c);
 /* The same for an identity alone. */
 audit_from audit_from_identity(const identity *who);
+
+/* A connection was turned away before it could say anything. */
+void audit_turned_away(server *d, const peer *from, const char *why);
 
 /* With `audit = strict`, AUDIT_UNAVAILABLE for an action that matters while it could not be
  * recorded. Any thread. */

@@ -1,4 +1,5 @@
 #include "daemon/door.h"
+#include "daemon/audit.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -48,6 +49,7 @@ static void refuse(reactor *r, int fd, const peer *from, const char *why)
     peer_format(from, text);
     STAT_ADD(r->stats.connections_refused, 1);
     log_debug("connection_refused", "%s: %s", text, why);
+    audit_turned_away(r->d, from, why);
     close(fd);
 }
 

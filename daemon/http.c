@@ -47,11 +47,8 @@ static void read_target(request *q, struct lws *wsi)
         if (!lws_hdr_total_length(wsi, method_tokens[i].token))
             continue;
         q->method = method_tokens[i].method;
-        int n = lws_hdr_copy(wsi, q->path, sizeof q->path, method_tokens[i].token);
-        if (n < 0)
+        if (lws_hdr_copy(wsi, q->path, sizeof q->path, method_tokens[i].token) < 0)
             q->path[0] = '\0';
-        else
-            q->target_cut = strlen(q->path) != (size_t)n; /* by a NUL */
         break;
     }
     if (q->method == HTTP_HEAD) {
@@ -65,7 +62,6 @@ static void read_target(request *q, struct lws *wsi)
                                       WSI_TOKEN_HTTP_URI_ARGS, taken);
         if (n <= 0)
             break;
-        q->target_cut = q->target_cut || strlen(q->query + at) != (size_t)n;
         at += (size_t)n + 1; /* pairs are separated by NUL; an empty one ends the list */
         taken++;
     }
@@ -172,7 +168,7 @@ static void read_head(request *q, struct lws *wsi)
     q->http10 = strcmp(version, "HTTP/1.0") == 0;
     /* lws takes an escaped line break (%0A, %0D) for the end of the line, and what follows it for
      * headers: neither the rest of the target is known then, nor the version behind it. */
-    q->target_cut = q->target_cut || strncmp(version, "HTTP/1.", 7) != 0;
+    q->target_cut = strncmp(version, "HTTP/1.", 7) != 0;
     q->keep_alive = q->http10 ? strcasecmp(connection, "keep-alive") == 0
                               : strcasestr(connection, "close") == NULL;
     q->chunked = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
@@ -187,7 +183,7 @@ static bool whole_target(request *q, error *e)
         return true;
     q->keep_alive = false;
     error_set(e, ERR_INVALID_MESSAGE,
-              "there is a line break (%%0A or %%0D) or a NUL (%%00) in the path or query");
+              "there is a line break (%%0A or %%0D) in the path or query");
     return error_hint(e, "A value with a line break goes into a body, or into SQL.");
 }
 

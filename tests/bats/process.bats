@@ -193,7 +193,7 @@ other_user() {
 @test "paths of pages that lead elsewhere find nothing" {
   start_daemon
   for path in /swagger-ui/../../etc/passwd /swagger-ui/..%2f..%2fetc%2fpasswd /swagger-ui/%2e%2e/%2e%2e/etc/passwd \
-    /swagger-ui//etc/passwd /swagger-ui/%2fetc%2fpasswd /swagger-ui/..%5c..%5cetc%5cpasswd /swagger-ui/%00 \
+    /swagger-ui//etc/passwd /swagger-ui/%2fetc%2fpasswd /swagger-ui/..%5c..%5cetc%5cpasswd \
     /swagger-ui/swagger-ui.css%00.html /swagger-ui/....//....//etc/passwd /api-docs/../root.token \
     /api-docs/%2e%2e%2froot.token /../../../../etc/passwd /swagger-ui/..%c0%af..%c0%afetc/passwd; do
     status=$(curl -s -o "$T/answer" -w '%{http_code}' --path-as-is -H "Authorization: Bearer $TOKEN" "$RUSTYDB_URL$path") || true
