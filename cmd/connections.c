@@ -44,12 +44,27 @@ const command_usage usage_connections = {
     COMMAND_OPTIONS(options),
 };
 
-static const char *const columns[] = {
-    "connection_id", "remote_address", "protocol",      "client_certificate",
-    "subprotocol",   "state",          "session_id",    "user_id",
-    "connected_at",  "last_activity",  "messages_sent", "messages_received",
-    "bytes_sent",    "bytes_received", "bytes_waiting", "subscription_count",
-    "subscriptions", "user_agent",     "metadata",      NULL};
+static const char *const columns[] = {"connection_id",
+                                      "remote_address",
+                                      "protocol",
+                                      "client_certificate",
+                                      "peer_uid",
+                                      "subprotocol",
+                                      "state",
+                                      "session_id",
+                                      "user_id",
+                                      "connected_at",
+                                      "last_activity",
+                                      "messages_sent",
+                                      "messages_received",
+                                      "bytes_sent",
+                                      "bytes_received",
+                                      "bytes_waiting",
+                                      "subscription_count",
+                                      "subscriptions",
+                                      "user_agent",
+                                      "metadata",
+                                      NULL};
 static const char *const brief[] = {
     "connection_id", "remote_address",    "subprotocol",        "state", "user_id", "connected_at",
     "messages_sent", "messages_received", "subscription_count", NULL};

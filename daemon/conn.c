@@ -36,6 +36,12 @@ const identity *conn_who(const conn *c)
     return c->ws ? c->ws->who : c->req ? c->req->who : NULL;
 }
 
+bool conn_peer_uid(const conn *c, uid_t *uid)
+{
+    *uid = c->local.uid;
+    return c->local.known;
+}
+
 static atomic_int *counter_of(conn *c, conn_state state)
 {
     if (state == CONN_HTTP)

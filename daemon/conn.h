@@ -19,6 +19,8 @@
 #include "daemon/peer.h"
 #include "daemon/reactor.h"
 
+#include "daemon/unix_peer.h"
+
 typedef enum conn_state { CONN_HTTP, CONN_WS, CONN_CLOSING, CONN_DEAD } conn_state;
 
 struct identity;
@@ -38,6 +40,7 @@ typedef struct conn {
     struct conn *next_by_number; /* reactor.sockets' chain */
     int fd;
     peer from;       /* who is at the other end, as far as the door knows */
+    unix_peer local; /* known where the other end came over the Unix socket */
     bool killed;     /* lws has been told to close it */
     bool over_limit; /* accepted past max_connections, to be told so and closed */
     bool blocked;    /* the socket took not everything; a writable callback is under way */
@@ -61,6 +64,9 @@ typedef struct conn {
 /* Who is at the other end: of the WebSocket, or of the request under way. NULL: a stranger, or
  * nobody asks for anything. Borrowed. */
 const struct identity *conn_who(const conn *c);
+
+/* The user of the process at the other end of a Unix socket; false when it is none. */
+bool conn_peer_uid(const conn *c, uid_t *uid);
 
 /* Stops reading from the socket, and goes on; twice is harmless. A paused peer is not held to the
  * limits on how fast it must send. */

@@ -120,6 +120,18 @@ static void put_certificate(json_writer *w, const conn *c)
     peer_certificate_free(p);
 }
 
+/* The process at the other end of a Unix socket, by its user. */
+static void put_local(json_writer *w, const conn *c)
+{
+    uid_t uid;
+    bool known = conn_peer_uid(c, &uid);
+    jw_key(w, "peer_uid");
+    if (known)
+        jw_uint(w, uid);
+    else
+        jw_null(w);
+}
+
 void conn_describe(conn *c, json_writer *w)
 {
     const server *d = c->r->d;
@@ -131,6 +143,7 @@ void conn_describe(conn *c, json_writer *w)
     describe_remote(w, c);
     jw_key_str(w, "protocol", lws_is_ssl(c->wsi) ? "wss" : "ws");
     put_certificate(w, c);
+    put_local(w, c);
     jw_key_str(w, "subprotocol", s->protocol->name);
     jw_key_str(w, "state", conn_phase_name(phase));
     put_session_id(w, c);

@@ -18,6 +18,7 @@
 #include "daemon/stored_queries.h"
 #include "daemon/system_events.h"
 #include "daemon/tls.h"
+#include "daemon/unix_socket.h"
 #include "daemon/forms.h"
 #include "daemon/harden.h"
 
@@ -36,7 +37,8 @@ typedef struct process {
     server d;
     const daemon_options *opt;
     harden harden;
-    int fds[MAX_REACTORS];
+    int fds[MAX_REACTORS], unix_fds[MAX_REACTORS];
+    unix_socket local;
     address bound;
 } process;
 
@@ -144,7 +146,7 @@ static bool start_reactors(process *p, error *e)
         d->reactors[i] = xalloc(sizeof(reactor));
     d->n_reactors = n;
     for (int i = 0; i < n; i++) {
-        if (reactor_open(d->reactors[i], d, i, p->fds[i], e))
+        if (reactor_open(d->reactors[i], d, i, p->fds[i], p->unix_fds[i], e))
             continue;
         d->n_reactors = i; /* these are freed by the caller */
         for (int k = i; k < n; k++)
@@ -210,6 +212,24 @@ static bool open_auth(server *d, const config *cfg, error *e)
     return d->logins != NULL;
 }
 
+/* The file of a Unix socket is the user's that the process becomes; ports may need root. */
+static bool listen_to(process *p, const config *cfg, error *e)
+{
+    server *d = &p->d;
+    int n = (int)cfg->reactors;
+    bool port = strcmp(cfg->listen, "none") != 0;
+    if (!unix_socket_open(&p->local, cfg, n, p->unix_fds, e) || !harden_regain(&p->harden, e))
+        return false;
+    if (port)
+        return listener_open(cfg->listen, n, p->fds, &p->bound, d->listen, sizeof d->listen, e) &&
+               exposure_check(cfg, &p->bound, e);
+    for (int i = 0; i < n; i++)
+        p->fds[i] = -1;
+    snprintf(d->listen, sizeof d->listen, "unix:%s", p->local.path);
+    return *p->local.path ||
+           error_set(e, ERR_INVALID_MESSAGE, "listen is none, and listen_unix is not set");
+}
+
 static bool start(process *p, const config *cfg, error *e)
 {
     const feed_config fc = {.slice = 500, .forms = form_table(), .n_forms = FORM_COUNT};
@@ -223,10 +243,7 @@ static bool start(process *p, const config *cfg, error *e)
     d->tables = feed_as_source(d->feed);
     d->stored = d->feed ? stored_queries_open(d->engine, e) : NULL;
     if (!d->stored || !start_live(d, cfg, e) || !start_replication(d, cfg, e) ||
-        !harden_regain(&p->harden, e) ||
-        !listener_open(cfg->listen, (int)cfg->reactors, p->fds, &p->bound, d->listen,
-                       sizeof d->listen, e) ||
-        !exposure_check(cfg, &p->bound, e))
+        !listen_to(p, cfg, e))
         return false;
     d->presence = presence_new(d, &p->bound);
     if (!task_pool_start(&d->workers, 1, "import"))
@@ -242,9 +259,10 @@ static bool start(process *p, const config *cfg, error *e)
     return start_reactors(p, e);
 }
 
+/* What stands in front of the address. */
 static const char *scheme(const process *p)
 {
-    return p->d.tls ? "https" : "http";
+    return !*p->bound.host ? "" : p->d.tls ? "https://" : "http://";
 }
 
 static void print_hints(process *p)
@@ -254,24 +272,26 @@ static void print_hints(process *p)
            "  build/rustydb query 'CREATE TABLE notes(id INTEGER PRIMARY KEY, text TEXT)'\n"
            "  build/rustydb subscribe notes\n"
            "  build/rustydb query 'INSERT INTO notes(text) VALUES(?)' 'hello'\n"
-           "  build/rustydb status\n"
-           "  curl -H \"Authorization: Bearer $(cat %s/root.token)\" %s://%s/api/v1/tables\n",
-           d->data_dir, scheme(p), d->listen);
-    if (strcmp(daemon_config(&p->d)->swagger, "off") != 0)
-        printf("Or open %s://%s%s in a browser.\n", scheme(p), d->listen,
+           "  build/rustydb status\n");
+    if (*p->bound.host)
+        printf("  curl -H \"Authorization: Bearer $(cat %s/root.token)\" %s%s/api/v1/tables\n",
+               d->data_dir, scheme(p), d->listen);
+    if (*p->bound.host && strcmp(daemon_config(&p->d)->swagger, "off") != 0)
+        printf("Or open %s%s%s in a browser.\n", scheme(p), d->listen,
                daemon_config(&p->d)->swagger_path);
     printf("Ctrl-C stops the daemon.\n");
 }
 
 static void say_ready(process *p)
 {
-    printf("rustydb %s ready on %s://%s (data %s)\n", RUSTYDB_VERSION, scheme(p), p->d.listen,
+    printf("rustydb %s ready on %s%s (data %s)\n", RUSTYDB_VERSION, scheme(p), p->d.listen,
            p->d.data_dir);
     if (p->opt->hints)
         print_hints(p);
     fflush(stdout);
-    log_info("ready", "listening on %s, data in %s, %s", p->d.listen, p->d.data_dir,
-             engine_version(p->d.engine));
+    bool both = *p->bound.host && *p->local.path;
+    log_info("ready", "listening on %s%s%s, data in %s, %s", p->d.listen, both ? " and unix:" : "",
+             both ? p->local.path : "", p->d.data_dir, engine_version(p->d.engine));
 }
 
 static void audit_started(process *p)
@@ -325,6 +345,7 @@ static void stop(process *p)
     server *d = &p->d;
     atomic_store(&d->phase, PHASE_STOPPING);
     presence_withdraw(d->presence);
+    unix_socket_remove(&p->local);
     system_stopping(d);
     audit_daemon(d, AUDIT_DAEMON_STOP, d->listen, NULL,
                  d->close_code == 1012 ? "{\"restart\":true}" : NULL);

@@ -171,6 +171,9 @@ static void read_head(request *q, struct lws *wsi)
     q->target_cut = strncmp(version, "HTTP/1.", 7) != 0;
     q->keep_alive = q->http10 ? strcasecmp(connection, "keep-alive") == 0
                               : strcasestr(connection, "close") == NULL;
+    /* Whether bytes were pipelined (see begin) the kernel does not tell of a Unix socket, so each
+     * request has a connection of its own there. */
+    q->keep_alive = q->keep_alive && !q->c->local.known;
     q->chunked = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
     q->content_length = read_content_length(wsi);
     keep_headers(q, wsi);
@@ -613,7 +616,7 @@ static void put_head(request *q, buf *out, int status, const char *type, const c
     buf_addf(out, "X-Request-Id: %s\r\n%s", q->request_id, headers ? headers : "");
     safe_headers_put(out, headers);
     cors_put(out, q);
-    tls_put_headers(out, q->c->r);
+    tls_put_headers(out, q->c);
     if (q->c->r->stopping)
         q->keep_alive = false;
     if (!q->keep_alive)

@@ -96,12 +96,21 @@ static void take_mail(reactor *r)
 void reactor_adopt(reactor *r, int fd, const peer *from)
 {
     int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    struct lws *wsi = lws_adopt_socket_vhost(r->vhost, fd);
+    unix_peer local = unix_peer_of(fd);
+    struct lws *wsi;
+    if (local.known) {
+        lws_sock_file_fd_type s = {.sockfd = fd}; /* without LWS_ADOPT_ALLOW_SSL: no TLS */
+        wsi =
+            lws_adopt_descriptor_vhost(r->vhost, LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP, s, NULL, NULL);
+    } else {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        wsi = lws_adopt_socket_vhost(r->vhost, fd);
+    }
     if (!wsi) /* lws has closed it */
         return;
     conn *c = conn_new(r, wsi, fd);
     c->from = *from;
+    c->local = local;
     c->over_limit = atomic_fetch_add(&r->d->connections, 1) >= daemon_config(r->d)->max_connections;
     lws_set_opaque_user_data(wsi, c);
 }
@@ -201,7 +210,10 @@ static void begin_stop(reactor *r)
 {
     r->stopping = true;
     r->stop_deadline_us = clock_mono_us() + daemon_config(r->d)->shutdown_timeout * 1000;
-    lws_set_timeout(r->listener_wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+    if (r->listener_wsi)
+        lws_set_timeout(r->listener_wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+    if (r->unix_wsi)
+        lws_set_timeout(r->unix_wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
     door_clear(r);
     list_each_safe(it, &r->conns)
     {
@@ -294,7 +306,7 @@ static int on_file(struct lws *wsi, enum lws_callback_reasons reason, void *user
     else if (wsi == r->door_wsi)
         door_step(r);
     else
-        door_accept(r, r->listen_fd);
+        door_accept(r, wsi == r->unix_wsi ? r->unix_fd : r->listen_fd);
     return 0;
 }
 
@@ -321,6 +333,17 @@ static void lws_log(int level, const char *line)
     text[strcspn(text, "\n")] = '\0';
     if (level & LLL_ERR)
         log_debug("libwebsockets", "%s", text);
+}
+
+/* True where there is none. */
+static bool adopt_listener(reactor *r, int listen_fd, struct lws **wsi, error *e)
+{
+    lws_sock_file_fd_type fd = {.filefd = listen_fd};
+    if (listen_fd < 0)
+        return true;
+    *wsi = lws_adopt_descriptor_vhost(r->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, FILES, NULL);
+    return *wsi ||
+           error_set(e, ERR_INTERNAL_ERROR, "libwebsockets did not take the listening socket");
 }
 
 static bool make_context(reactor *r, error *e)
@@ -356,11 +379,9 @@ static bool make_context(reactor *r, error *e)
         return error_set(e, ERR_INTERNAL_ERROR, "libwebsockets could not be set up%s",
                          r->loop ? " with its libuv event loop" : "");
     r->vhost = lws_get_vhost_by_name(r->ctx, "rustydb");
-    lws_sock_file_fd_type fd = {.filefd = r->listen_fd};
-    r->listener_wsi =
-        lws_adopt_descriptor_vhost(r->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, FILES, NULL);
-    if (!r->listener_wsi)
-        return error_set(e, ERR_INTERNAL_ERROR, "libwebsockets did not take the listening socket");
+    if (!adopt_listener(r, r->listen_fd, &r->listener_wsi, e) ||
+        !adopt_listener(r, r->unix_fd, &r->unix_wsi, e))
+        return false;
     return room_open(r, e) && door_open(r, e);
 }
 
@@ -441,11 +462,12 @@ static bool make_loop(reactor *r, error *e)
     return error_set(e, ERR_INTERNAL_ERROR, "libuv could not be set up");
 }
 
-bool reactor_open(reactor *r, server *d, int index, int listen_fd, error *e)
+bool reactor_open(reactor *r, server *d, int index, int listen_fd, int unix_fd, error *e)
 {
     r->d = d;
     r->index = index;
     r->listen_fd = listen_fd;
+    r->unix_fd = unix_fd;
     list_init(&r->conns);
     list_init(&r->dirty);
     list_init(&r->dirty_streams);

@@ -71,7 +71,9 @@ typedef struct reactor {
     uv_loop_t *loop;               /* NULL: lws's own, poll() */
     uint64_t callbacks, kicked_at; /* connections' events so far; how many at the last kick */
     struct lws *listener_wsi;
-    int listen_fd;
+    int listen_fd;        /* -1: none */
+    struct lws *unix_wsi; /* the Unix socket */
+    int unix_fd;          /* -1: none */
     struct lws *room_wsi; /* room.h */
     int room_fd;
     struct lws *door_wsi; /* door.h, as the next two */
@@ -100,8 +102,9 @@ typedef struct reactor {
     latency request_latency; /* the same for HTTP requests */
 } reactor;
 
-/* Sets it up; listen_fd is taken over. From here on others may post to it. */
-bool reactor_open(reactor *r, server *d, int index, int listen_fd, error *e);
+/* Sets it up; the listening sockets (-1: none) are taken over. From here on others may post to it.
+ */
+bool reactor_open(reactor *r, server *d, int index, int listen_fd, int unix_fd, error *e);
 /* Starts its thread. */
 bool reactor_run(reactor *r, error *e);
 /* Asks it to drain and end (any thread); then wait for it; then, when nobody posts to it any more,

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "config/config.h"
 
+struct conn;
 struct reactor;
 struct server;
 typedef struct tls_material tls_material;
@@ -53,7 +54,7 @@ void tls_release(struct reactor *r);
 int tls_finish(struct reactor *r, void *ssl_ctx);
 
 /* The header lines that an answer over TLS has for it (Strict-Transport-Security, RFC 6797). */
-void tls_put_headers(buf *out, const struct reactor *r);
+void tls_put_headers(buf *out, const struct conn *c);
 
 /* Reads the files again and gives every reactor what it found; does nothing without TLS. Errors are
  * those of tls_load: then everything stays as it was. May block; one call at a time. */

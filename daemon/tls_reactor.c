@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/conn.h"
 #include "daemon/reactor.h"
 #include "daemon/settings.h"
 #include "daemon/tls_material.h"
@@ -111,10 +112,10 @@ int tls_finish(reactor *r, void *ssl_ctx)
     return set_versions(ctx, cfg) && ask_clients(ctx, r->tls) ? 0 : -1;
 }
 
-void tls_put_headers(buf *out, const reactor *r)
+void tls_put_headers(buf *out, const conn *c)
 {
-    int64_t max_age = daemon_config(r->d)->hsts / 1000;
-    if (r->tls && max_age > 0)
+    int64_t max_age = daemon_config(c->r->d)->hsts / 1000;
+    if (c->r->tls && !c->local.known && max_age > 0)
         buf_addf(out, "Strict-Transport-Security: max-age=%lld\r\n", (long long)max_age);
 }
 

@@ -317,11 +317,17 @@ int ws_on_writable(conn *c)
     return 0;
 }
 
+/* Bytes that have left this machine's buffers; of a Unix socket about those that were read. */
+static int64_t taken_by_peer(const conn *c)
+{
+    return c->local.known ? (int64_t)c->bytes_out - sockstat_unsent(c->fd) : sockstat_acked(c->fd);
+}
+
 /* A ping stands behind all that was written before. While that moves, the peer is alive, if slow.
  */
 static bool still_taking(conn *c)
 {
-    int64_t acked = sockstat_acked(c->fd), before = c->ws->acked;
+    int64_t acked = taken_by_peer(c), before = c->ws->acked;
     c->ws->acked = acked;
     return acked > before && sockstat_unsent(c->fd) > 0;
 }
@@ -351,7 +357,7 @@ void ws_tick(conn *c, int64_t now)
         check_ping(c, now, cfg->ping_interval * 1000);
     } else if (now - c->last_activity_us > cfg->ping_interval * 1000) {
         s->pinged_us = now;
-        s->acked = sockstat_acked(c->fd);
+        s->acked = taken_by_peer(c);
         s->ping_due = true;
         lws_callback_on_writable(c->wsi);
     }

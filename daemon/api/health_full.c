@@ -321,7 +321,7 @@ typedef struct reactor_look {
 static void look_here(survey *s, reactor *r, void *here)
 {
     (void)s;
-    ((reactor_look *)here)->listens = r->listener_wsi && !r->stopping;
+    ((reactor_look *)here)->listens = (r->listener_wsi || r->unix_wsi) && !r->stopping;
 }
 
 static void reactors_done(survey *s, conn *asker)

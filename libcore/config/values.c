@@ -133,6 +133,12 @@ static bool is_hosts(const char *text, error *e)
     return true;
 }
 
+static bool is_mode(const char *text)
+{
+    size_t n = strlen(text);
+    return n >= 3 && n <= 4 && strspn(text, "01234567") == n && (n == 3 || text[0] == '0');
+}
+
 /* What the type alone does not tell. */
 static bool check(int id, const char *text, error *e)
 {
@@ -144,7 +150,10 @@ static bool check(int id, const char *text, error *e)
                          "\"%.64s\" is no path such as /swagger-ui, of letters, digits, - and _",
                          text);
     case SETTING_ID_listen:
-        return address_parse(text, &ignored, e);
+        return strcmp(text, "none") == 0 || address_parse(text, &ignored, e);
+    case SETTING_ID_unix_mode:
+        return is_mode(text) || error_set(e, ERR_INVALID_MESSAGE,
+                                          "\"%.64s\" is no mode of a file such as 0660", text);
     case SETTING_ID_allow_networks:
     case SETTING_ID_deny_networks:
     case SETTING_ID_trusted_proxies:

@@ -89,7 +89,7 @@ async def connection_fields():
     await s.subscribe("channel:x")
     one = rest.call("GET", f"/ws/connections/{_id(s)}")
     assert list(one) == [
-        *("connection_id", "remote_address", "protocol", "client_certificate", "subprotocol"),
+        *("connection_id", "remote_address", "protocol", "client_certificate", "peer_uid", "subprotocol"),
         *("state", "session_id", "user_id", "connected_at", "last_activity", "messages_sent", "messages_received"),
         *("bytes_sent", "bytes_received", "bytes_waiting", "subscription_count", "subscriptions"),
         *("user_agent", "metadata"),
