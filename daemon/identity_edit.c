@@ -120,10 +120,13 @@ bool identity_tag(request *q, identity_writer *write, const auth_document *d, ch
     return ok;
 }
 
-static void reply_text(request *q, int status, const buf *text, const char *place, const char *name)
+void identity_reply_text(request *q, int status, const buf *text, const char *place,
+                         const char *name)
 {
     char tag[ETAG_ROOM];
     buf headers = BUF_INIT;
+    if (!is_written(q, text))
+        return;
     etag_make(text->data, text->len, tag);
     buf_addf(&headers, "ETag: %s\r\n", tag);
     if (place) {
@@ -148,8 +151,7 @@ void identity_reply(request *q, int status, identity_writer *write, const auth_d
     json_writer w;
     jw_init(&w, &out);
     write(&w, d);
-    if (is_written(q, &out))
-        reply_text(q, status, &out, place, d->name);
+    identity_reply_text(q, status, &out, place, d->name);
     buf_free(&out);
 }
 

@@ -41,6 +41,9 @@ bool identity_tag(request *q, identity_writer *write, const auth_document *d, ch
  * before its name, for a 201; NULL: none. */
 void identity_reply(request *q, int status, identity_writer *write, const auth_document *d,
                     const char *place);
+/* The same with a text that is there; text->failed answers that memory was out. */
+void identity_reply_text(request *q, int status, const buf *text, const char *place,
+                         const char *name);
 /* {"name":NAME,"deleted":true} */
 void identity_reply_deleted(request *q, const char *member, const char *name);
 /* Answers with {"NAME":[...],"total","offset","limit"} as the request wants it. */

@@ -93,7 +93,7 @@ void api_get_role(request *q)
     if (strcmp(q->params[0], ROLE_ADMIN) == 0) {
         jw_init(&w, &out);
         write_admin(&w);
-        http_reply(q, 200, out.data, out.len);
+        identity_reply_text(q, 200, &out, NULL, ROLE_ADMIN);
         buf_free(&out);
         return;
     }

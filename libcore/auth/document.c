@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "json/read.h"
 
+enum { DOCUMENT_MAX = 256 * 1024 }; /* bytes of JSON */
+
 static const struct {
     const char *name;
     int max;
@@ -44,11 +46,20 @@ static bool no_memory(error *e)
 /* ---- life -------------------------------------------------------------------------------------
  */
 
+/* What was kept must be readable at the next start, too; a NUL character in a text is not. */
+static bool is_readable(const auth_document *d, error *e)
+{
+    json_t *again = auth_document_object(d);
+    json_decref(again);
+    return again || error_set(e, ERR_INVALID_MESSAGE, "a text has a NUL character");
+}
+
 static bool keep_object(auth_document *d, const json_t *object, error *e)
 {
-    bool ok = auth_keep_json(d, object, "the document", (size_t)1 << 20, &d->json, e);
-    d->len = ok ? strlen(d->json) : 0;
-    return ok;
+    if (!auth_keep_json(d, object, "the document", DOCUMENT_MAX, &d->json, e))
+        return false;
+    d->len = strlen(d->json);
+    return is_readable(d, e);
 }
 
 auth_document *auth_document_make(auth_kind kind, json_t *object, error *e)

@@ -1,24 +1,31 @@
 #include "auth/user.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "json/read.h"
 
 static bool check_name(const char *name, error *e)
 {
-    if (strcmp(name, "root") == 0)
+    if (strcasecmp(name, "root") == 0)
         return error_set(e, ERR_INVALID_MESSAGE,
                          "\"root\" is who has the token in root.token: no "
                          "user can have this name");
     return auth_check_name(name, "user", e);
 }
 
-/* By what else a user is found. */
+/* By what else a user is found. No two have names that differ in the case of letters alone: the
+ * predicate of a role may compare them without regard to it. */
 static bool mark(auth_document *d, const auth_user *u, error *e)
 {
-    char uid[24];
+    char uid[24], name[AUTH_NAME_MAX + 1];
+    for (size_t i = 0; i <= strlen(u->name); i++)
+        name[i] = (char)tolower((unsigned char)u->name[i]);
+    if (!auth_mark(d, "name", name, e))
+        return false;
     for (int i = 0; i < u->n_certificates; i++) {
         if (!auth_mark(d, "certificate", u->certificates[i], e))
             return false;

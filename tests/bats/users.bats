@@ -76,7 +76,13 @@ load identities
     api POST /admin/users "$bad"
     expect_problem 400 INVALID_MESSAGE || { echo "accepted: $bad"; return 1; }
   done
+  api POST /admin/users '{"name": "a", "claims": {"x": "a\u0000b"}}'
+  expect_problem 400 INVALID_MESSAGE
+  api POST /admin/users '{"name": "Root"}'
+  expect_problem 400 INVALID_MESSAGE
   user ann '{"certificates": ["CN=a"], "uid": 70001}'
+  api POST /admin/users '{"name": "Ann"}'
+  expect_problem 409 CONFLICT
   api POST /admin/users '{"name": "ann"}'
   expect_problem 409 CONFLICT
   api POST /admin/users '{"name": "bob", "certificates": ["CN=a"]}'

@@ -47,6 +47,7 @@ NOT_PROVOKED_OF = {
     ("getOpenapiYaml", "401"): "swagger = auth",
     ("getOpenapiYaml", "404"): "swagger = off",
     ("deleteUser", "409"): "another request must change it at the same moment",
+    ("putRole", "404"): "it makes what is not there",
     ("createApiKey", "409"): "there must be as many as there can be",
 }
 

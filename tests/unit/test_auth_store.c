@@ -6,6 +6,7 @@
 #include "auth/auth.h"
 #include "auth/role.h"
 #include "auth/role_sets.h"
+#include "auth/secret.h"
 #include "auth/user.h"
 #include "auth_fixture.h"
 #include "base/log.h"
@@ -376,16 +377,109 @@ static void the_system_is_root(void **state)
     identity_release(who);
 }
 
+/* ---- API keys ----------------------------------------------------------------------------------
+ */
+
+/* A key with these members; its text goes to `secret`. */
+static error_code put_key(const char *id, const char *members, char secret[SECRET_KEY_LENGTH + 1])
+{
+    char hash[SECRET_HASH_TEXT + 1], text[400];
+    error e;
+    assert_true(secret_make_key(secret, &e));
+    assert_true(secret_hash_text(secret, SECRET_KEY_LENGTH, hash, &e));
+    snprintf(text, sizeof text, "{'id':'%s','hash':'%s',%s}", id, hash, members);
+    return put(s, AUTH_KEY, text);
+}
+
+static identity *show(const char *secret, const char *address, error_code expected)
+{
+    error e;
+    const credential c = {
+        .kind = CREDENTIAL_TOKEN, .text = secret, .n = strlen(secret), .address = address};
+    error_clear(&e);
+    identity *who = auth_identify(a, &c, &e);
+    assert_int_equal(e.code, expected);
+    assert_int_equal(who != NULL, expected == ERR_NONE);
+    return who;
+}
+
+static void keys_are_of_users_and_services(void **state)
+{
+    (void)state;
+    char own[SECRET_KEY_LENGTH + 1], part[SECRET_KEY_LENGTH + 1], service[SECRET_KEY_LENGTH + 1];
+    assert_int_equal(put(s, AUTH_ROLE, "{'name':'a','scopes':['sql']}"), ERR_NONE);
+    assert_int_equal(put(s, AUTH_ROLE, "{'name':'b','scopes':['schema'],'inherits':['a']}"),
+                     ERR_NONE);
+    assert_int_equal(put(s, AUTH_USER, "{'name':'ann','roles':['b'],'claims':{'x':1}}"), ERR_NONE);
+    assert_int_equal(put_key("k1", "'user':'ann'", own), ERR_NONE);
+    assert_int_equal(put_key("k2", "'user':'ann','roles':['a','c']", part), ERR_NONE);
+    assert_int_equal(put_key("k3", "'roles':['a'],'rate':7", service), ERR_NONE);
+    identity *who = show(own, NULL, ERR_NONE);
+    assert_string_equal(who->name, "ann");
+    assert_string_equal(who->claims, "{\"x\":1}");
+    assert_int_equal(rights_scopes(who->rights), SCOPE_sql | SCOPE_schema);
+    identity *again = show(own, NULL, ERR_NONE);
+    assert_ptr_equal(who, again);
+    identity_release(again);
+    identity *narrow = show(part, NULL, ERR_NONE);
+    assert_int_equal(rights_scopes(narrow->rights), SCOPE_sql);
+    identity *alone = show(service, NULL, ERR_NONE);
+    assert_string_equal(alone->name, "key:k3");
+    assert_int_equal(alone->rate, 7);
+    assert_null(alone->claims);
+    error e;
+    assert_int_equal(drop(s, AUTH_KEY, "k3"), ERR_NONE);
+    assert_null(auth_renew(a, alone, &e));
+    assert_int_equal(e.code, ERR_AUTH_EXPIRED);
+    assert_int_equal(put(s, AUTH_USER, "{'name':'ann','disabled':true,'roles':['b']}"), ERR_NONE);
+    show(own, NULL, ERR_AUTH_FAILED);
+    assert_null(auth_renew(a, who, &e));
+    identity_release(who);
+    identity_release(narrow);
+    identity_release(alone);
+}
+
+static void keys_have_ends_and_places(void **state)
+{
+    (void)state;
+    char old[SECRET_KEY_LENGTH + 1], bound[SECRET_KEY_LENGTH + 1];
+    assert_int_equal(put_key("k1", "'roles':['a'],'expires_us':1000000", old), ERR_NONE);
+    show(old, NULL, ERR_AUTH_EXPIRED);
+    assert_int_equal(
+        put_key("k2", "'roles':['a'],'addresses':['10.0.0.0/8','2001:db8::/32']", bound), ERR_NONE);
+    static const struct {
+        const char *address;
+        error_code code;
+    } tries[] = {{"10.1.2.3", ERR_NONE},           {"::ffff:10.1.2.3", ERR_NONE},
+                 {"2001:db8::7", ERR_NONE},        {"11.1.2.3", ERR_AUTH_FAILED},
+                 {"2001:db9::7", ERR_AUTH_FAILED}, {"not one", ERR_AUTH_FAILED},
+                 {NULL, ERR_AUTH_FAILED}};
+    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++)
+        identity_release(show(bound, tries[i].address, tries[i].code));
+    /* Another key, and what only looks like one, is not looked for elsewhere. */
+    bound[20] = bound[20] == 'x' ? 'y' : 'x';
+    show(bound, "10.1.2.3", ERR_AUTH_FAILED);
+    show("rdb_short", "10.1.2.3", ERR_AUTH_FAILED);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(documents_last),           TEST(marks_are_of_one_alone),
-        TEST(changes_take_turns),       TEST(a_change_is_whole_or_not_at_all),
-        TEST(pages_are_in_order),       TEST(wrong_documents_are_refused),
-        TEST(masks_become_sql),         TEST(roles_add_up),
-        TEST(rights_are_shared),        TEST(inheritance_has_limits),
-        TEST(users_are_known_by_marks), TEST(the_system_is_root),
+        TEST(documents_last),
+        TEST(marks_are_of_one_alone),
+        TEST(changes_take_turns),
+        TEST(a_change_is_whole_or_not_at_all),
+        TEST(pages_are_in_order),
+        TEST(wrong_documents_are_refused),
+        TEST(masks_become_sql),
+        TEST(roles_add_up),
+        TEST(rights_are_shared),
+        TEST(inheritance_has_limits),
+        TEST(users_are_known_by_marks),
+        TEST(the_system_is_root),
+        TEST(keys_are_of_users_and_services),
+        TEST(keys_have_ends_and_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

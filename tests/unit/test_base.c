@@ -237,6 +237,31 @@ static void test_clock(void **state)
     clock_rfc3339(1767323045000007, text);
     assert_string_equal(text, "2026-01-02T03:04:05.000007Z");
     assert_true(clock_mono_us() <= clock_mono_us());
+    static const struct {
+        const char *text;
+        int64_t us;
+    } good[] = {{"2026-01-02T03:04:05.678901Z", 1767323045678901},
+                {"2026-01-02T03:04:05Z", 1767323045000000},
+                {"2026-01-02t05:04:05.5+02:00", 1767323045500000},
+                {"2026-01-01 22:34:05.0000009-04:30", 1767323045000000},
+                {"1969-12-31T23:59:59Z", -1000000}};
+    static const char *const bad[] = {"",
+                                      "2026-01-02",
+                                      "2026-01-02T03:04:05",
+                                      "2026-02-30T03:04:05Z",
+                                      "2026-13-01T03:04:05Z",
+                                      "2026-01-02T24:04:05Z",
+                                      "2026-01-02T03:60:05Z",
+                                      "2026-01-02T03:04:05Zx",
+                                      "2026-01-02T03:04:05+2:00",
+                                      "2026-01-02T03:04:05+24:00"};
+    int64_t us;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_true(clock_parse_rfc3339(good[i].text, &us));
+        assert_int_equal(us, good[i].us);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(clock_parse_rfc3339(bad[i], &us));
 }
 
 int main(void)
