@@ -3,12 +3,15 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "auth/secret.h"
+#include "base/map.h"
 #include "base/mem.h"
 
-enum { SLOTS = 1024 };
+enum { SLOTS = 1024, TOKEN_MAX = 4096 };
 
 typedef struct slot {
-    unsigned char hash[SECRET_HASH_BYTES];
+    char *token; /* owned; NULL: nothing is here */
+    size_t n;
     identity *who;
 } slot;
 
@@ -24,39 +27,50 @@ token_cache *token_cache_new(void)
     return t;
 }
 
+static void empty(const slot *s)
+{
+    if (!s->token)
+        return;
+    secret_wipe(s->token, s->n);
+    mem_free(s->token);
+    identity_release(s->who);
+}
+
 void token_cache_free(token_cache *t)
 {
     if (!t)
         return;
     for (int i = 0; i < SLOTS; i++)
-        identity_release(t->slots[i].who);
+        empty(&t->slots[i]);
     pthread_mutex_destroy(&t->lock);
     mem_free(t);
 }
 
-static slot *slot_of(token_cache *t, const unsigned char *hash)
+static slot *slot_of(token_cache *t, const char *token, size_t n)
 {
-    return &t->slots[(hash[0] << 8 | hash[1]) % SLOTS];
+    return &t->slots[map_hash(token, n) % SLOTS];
 }
 
-identity *token_cache_find(token_cache *t, const unsigned char hash[SECRET_HASH_BYTES])
+identity *token_cache_find(token_cache *t, const char *token, size_t n)
 {
-    const slot *s = slot_of(t, hash);
+    const slot *s = slot_of(t, token, n);
     pthread_mutex_lock(&t->lock);
     identity *who =
-        s->who && secret_equal(s->hash, hash, SECRET_HASH_BYTES) ? identity_hold(s->who) : NULL;
+        s->token && s->n == n && secret_equal(s->token, token, n) ? identity_hold(s->who) : NULL;
     pthread_mutex_unlock(&t->lock);
     return who;
 }
 
-void token_cache_put(token_cache *t, const unsigned char hash[SECRET_HASH_BYTES], identity *who)
+void token_cache_put(token_cache *t, const char *token, size_t n, identity *who)
 {
-    slot *s = slot_of(t, hash);
+    slot *s = slot_of(t, token, n);
+    slot fresh = {n <= TOKEN_MAX ? mem_strndup(token, n) : NULL, n, who};
+    if (!fresh.token)
+        return;
     identity_hold(who);
     pthread_mutex_lock(&t->lock);
-    identity *old = s->who;
-    s->who = who;
-    memcpy(s->hash, hash, SECRET_HASH_BYTES);
+    slot old = *s;
+    *s = fresh;
     pthread_mutex_unlock(&t->lock);
-    identity_release(old);
+    empty(&old);
 }
