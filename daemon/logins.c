@@ -1,16 +1,17 @@
 #include "daemon/logins.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "auth/attempts.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "daemon/daemon.h"
 
 enum { LOGIN_THREADS = 2 };
+
+_Static_assert((int)SESSION_ADDRESS >= (int)IP_TEXT_ROOM, "an address fits");
 
 struct logins {
     task_pool pool;
@@ -72,31 +73,17 @@ session_limits logins_session_limits(const config *cfg)
 /* ---- tries -------------------------------------------------------------------------------------
  */
 
-static void write_address(const request *q, char out[SESSION_ADDRESS], size_t bytes_of_v6)
-{
-    struct sockaddr_storage from;
-    socklen_t n = sizeof from;
-    out[0] = '\0';
-    if (getpeername(q->c->fd, (struct sockaddr *)&from, &n) != 0)
-        return;
-    if (from.ss_family == AF_INET) {
-        inet_ntop(AF_INET, &((struct sockaddr_in *)&from)->sin_addr, out, SESSION_ADDRESS);
-    } else if (from.ss_family == AF_INET6) {
-        struct in6_addr *a = &((struct sockaddr_in6 *)&from)->sin6_addr;
-        if (!IN6_IS_ADDR_V4MAPPED(a))
-            memset(a->s6_addr + bytes_of_v6, 0, sizeof a->s6_addr - bytes_of_v6);
-        inet_ntop(AF_INET6, a, out, SESSION_ADDRESS);
-    }
-}
-
 void logins_address(const request *q, char out[SESSION_ADDRESS])
 {
-    write_address(q, out, 16);
+    ip_format(&q->client, out);
 }
 
 void logins_limited_by(const request *q, char out[SESSION_ADDRESS])
 {
-    write_address(q, out, 8);
+    ip_address a = q->client;
+    if (ip_is_known(&a) && !ip_is_v4(&a))
+        memset(a.bytes + 8, 0, 8);
+    ip_format(&a, out);
 }
 
 /* An address that is not known (a Unix socket) has no limit of its own. */
@@ -152,4 +139,22 @@ void logins_tried(server *d, const char *user, const char *address, bool right)
     attempts_succeeded(l->by_user, user);
     if (*address)
         attempts_undo(l->by_address, address);
+}
+
+/* ---- ends --------------------------------------------------------------------------------------
+ */
+
+static void ended(session_call *c)
+{
+    if (c->failed)
+        log_error("session", "sessions of a user could not be ended: %s", c->err.message);
+    session_call_end(c);
+    mem_free(c);
+}
+
+void logins_end_user(server *d, const char *user)
+{
+    session_call *c = xalloc(sizeof *c);
+    c->done = ended;
+    sessions_end_user(auth_sessions_of(d->auth), c, user, NULL);
 }

@@ -37,5 +37,7 @@ void logins_limited_by(const request *q, char out[SESSION_ADDRESS]);
 /* ---- any thread ---- */
 /* The password was right, or was not. */
 void logins_tried(server *d, const char *user, const char *address, bool right);
+/* Has all sessions of a user end, in a while: he is gone, or shut out, or has another password. */
+void logins_end_user(server *d, const char *user);
 
 #endif

@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "daemon/api/api.h"
-#include "daemon/errand.h"
 #include "daemon/identity_edit.h"
+#include "daemon/logins.h"
 
 static const char place[] = "/api/v1/admin/users/";
 
@@ -83,8 +83,22 @@ static void end_change(errand *k)
     mem_free(m);
 }
 
+static bool differ(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) != 0 : a != b;
+}
+
+/* Whoever had the old password, or is shut out, is logged out. */
+static bool ends_logins(const identity_edit *x)
+{
+    const auth_user *was = x->was ? auth_user_of(x->was) : NULL, *is = auth_user_of(x->is);
+    return was && (differ(was->password_hash, is->password_hash) || is->disabled);
+}
+
 static void answer(request *q, const identity_edit *x)
 {
+    if (ends_logins(x))
+        logins_end_user(q->c->r->d, x->is->name);
     identity_reply(q, x->was ? 200 : 201, write_user, x->is, x->was ? NULL : place);
 }
 
@@ -175,7 +189,7 @@ static void change(request *q, auth_document *was, const char *name)
         http_reply_error(q, &e);
         end_change(&m->k);
     } else if (*m->password) {
-        errand_start(q, &m->k);
+        logins_start_errand(q, &m->k);
     } else {
         save(q, m);
         end_change(&m->k);
@@ -217,6 +231,7 @@ void api_update_user(request *q)
 
 static void answer_deleted(request *q, const identity_edit *x)
 {
+    logins_end_user(q->c->r->d, x->was->name);
     identity_reply_deleted(q, "name", x->was->name);
 }
 

@@ -279,6 +279,57 @@ used_up() { used=$((used + 1)); is_refused "$1"; }
   expect_problem 409 CONFLICT # root has none
 }
 
+@test "who is removed, shut out or given another password is logged out" {
+  start_daemon
+  user anna
+  logged_in anna
+  api PATCH /admin/users/anna '{"password": "seven quiet lamps"}'
+  [ "$status_code" = 200 ]
+  wait_until is_refused "$access"
+  login anna 'seven quiet lamps'
+  take_tokens
+  api PATCH /admin/users/anna '{"disabled": true}'
+  is_refused "$access"
+  refresh "$refresh_token"
+  expect_problem 401 AUTH_FAILED
+  login anna 'seven quiet lamps'
+  expect_problem 401 AUTH_FAILED
+  api PATCH /admin/users/anna '{"disabled": false}'
+  is_refused "$access"
+  login anna 'seven quiet lamps'
+  take_tokens
+  api PATCH /admin/users/anna '{"roles": ["admin"]}' # which is none of these
+  opens "$access"
+  api DELETE /admin/users/anna
+  is_refused "$access"
+  user anna
+  is_refused "$access"
+  refresh "$refresh_token"
+  expect_problem 401 AUTH_FAILED
+}
+
+@test "behind a proxy the limit is on the client, and nobody else names clients" {
+  local i
+  start_daemon --password-cost 1 --trusted-proxies 127.0.0.1
+  user anna
+  for i in $(seq 20); do
+    login "u$i" wrong -H 'X-Forwarded-For: 192.0.2.7'
+  done
+  login anna "$PASSWORD" -H 'X-Forwarded-For: 192.0.2.7'
+  expect_problem 429 RATE_LIMIT_EXCEEDED
+  login anna "$PASSWORD" -H 'X-Forwarded-For: 192.0.2.8'
+  [ "$status_code" = 200 ]
+  api GET /admin/sessions
+  jq -e '.sessions[0].address == "192.0.2.8"' <<<"$body"
+  stop_daemon
+  restart_daemon --password-cost 1
+  for i in $(seq 20); do
+    login "u$i" wrong -H "X-Forwarded-For: 192.0.2.$i"
+  done
+  login anna "$PASSWORD" -H 'X-Forwarded-For: 192.0.2.99'
+  expect_problem 429 RATE_LIMIT_EXCEEDED
+}
+
 @test "a hash of an old cost is made anew at the next login" {
   start_daemon --password-cost 1
   user anna

@@ -17,6 +17,7 @@ PASSWORD = "correct horse battery"
 def logins(c):
     """Needs a user with a password."""
     c.call("createUser", 201, body={"name": "contract-anna", "password": PASSWORD, "roles": []})
+    c.call("createUser", 409, body={"name": "contract-anna", "roles": []})
     root = c.token
     good = {"user": "contract-anna", "password": PASSWORD}
     first = c.call("login", 200, body=good)
