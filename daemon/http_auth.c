@@ -6,6 +6,8 @@
 #include "daemon/credentials.h"
 #include "daemon/route.h"
 
+enum { TOKEN_ROOM = 8192 }; /* bytes: all headers of a request have no more */
+
 static bool take(request *q, identity *who)
 {
     if (!who)
@@ -56,7 +58,7 @@ static const char *find_token(struct lws *wsi, char *text, int room, error *e)
 
 bool http_authenticate(request *q, error *e)
 {
-    char text[4096];
+    char text[TOKEN_ROOM];
     const char *token = find_token(q->c->wsi, text, sizeof text, e);
     bool ok = token ? identify(q, token, strlen(token), e)
                     : e->code == ERR_AUTH_REQUIRED && identify_peer(q, e);

@@ -54,6 +54,8 @@ is_refused() { identity "$1" && [ "$status_code" = 401 ]; }
       and (.scopes | index("users"))' <<<"$body" || { echo "$alg: $body" >&2; false; }
     TOKEN=$token sql 'SELECT 1'
   done
+  # A long one, as some issuers make them.
+  opens "$(issuer token "$T/ec.pem" ES256 '{"kid":"e"}' "{\"groups\":\"$(printf 'x%.0s' $(seq 5000))\"}")"
   # Without a key id the only key for the algorithm is taken.
   opens "$(issuer token "$T/ec.pem" ES256 '{}' '{}')"
 }
