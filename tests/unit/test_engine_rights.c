@@ -179,6 +179,7 @@ static void only_what_is_granted(void **state)
                                       "SELECT mask_hash('x')",
                                       "SELECT mask_partial('x', 1)",
                                       "SELECT fts3_tokenizer('simple')",
+                                      "SELECT total_changes()",
                                       "CREATE TEMP TABLE x(a)",
                                       NULL};
     denied(f, &v, all);
@@ -249,6 +250,25 @@ static void triggers_and_keys_act_for_their_causer(void **state)
     check(f, &v, "DELETE FROM parent", "PERMISSION_DENIED");
     fx_ok(f, "INSERT INTO log VALUES(1)");
     access_release(v.access);
+    static const char *const bodies[] = {
+        "INSERT INTO notes(body) SELECT item FROM orders",
+        "INSERT INTO notes(body) SELECT count(*) FROM orders",
+        "INSERT INTO notes(body) SELECT c FROM (SELECT count(*) AS c FROM orders)",
+        "INSERT INTO notes(body) SELECT c FROM (SELECT count(*) AS c FROM ones)",
+        "INSERT INTO notes(body) WITH x AS (SELECT 1 FROM main.orders) SELECT count(*) FROM x",
+        "DELETE FROM notes WHERE id < (SELECT count(*) FROM twice)",
+    };
+    viewer w =
+        VIEWER(false, {.table = "log", .ops = ACCESS_ALL}, {.table = "notes", .ops = ACCESS_ALL},
+               {.table = "ones", .ops = ACCESS_ALL}, {.table = "twice", .ops = ACCESS_ALL},
+               {.table = "orders", .ops = ACCESS_ALL, .where = "tenant = 1"});
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        fx_ok(f, "DROP TRIGGER tr");
+        fx_sqlf(f, "CREATE TRIGGER tr AFTER INSERT ON log BEGIN %s; END", bodies[i]);
+        for (int again = 0; again < 2; again++)
+            check(f, &w, "INSERT INTO log VALUES(1)", "PERMISSION_DENIED");
+    }
+    access_release(w.access);
 }
 
 static void changing_the_schema(void **state)
@@ -270,6 +290,10 @@ static void changing_the_schema(void **state)
     check(f, &v, "CREATE TRIGGER mine_t AFTER UPDATE OF b ON mine BEGIN DELETE FROM notes; END",
           "");
     check(f, &v, "DROP TRIGGER mine_t", "");
+    fx_ok(f, "DROP VIEW w");
+    fx_ok(f, "CREATE VIEW w AS SELECT id FROM orders");
+    check(f, &v, "SELECT count(*) FROM w", "[2]");
+    check(f, &v, "CREATE TABLE copied AS SELECT count(*) AS n FROM w", "");
     check(f, &v, "DROP VIEW w", "");
     check(f, &v, "DROP INDEX mine_b", "");
     static const char *const all[] = {

@@ -177,6 +177,8 @@ int dbconn_step(dbconn *c, statement *s)
     c->guard.client = c->guard.stepping = true;
     int rc = sqlite3_step(s->stmt);
     c->guard.client = c->guard.stepping = false;
+    if (c->guard.viewer && c->guard.refused.code != ERR_NONE)
+        s->outdated = true;
     return rc;
 }
 

@@ -36,6 +36,8 @@ typedef struct statement {
     bool shadowed;        /* reads shadows, */
     unsigned epoch;       /* as they were then */
     bool names_main;      /* guard.names_main */
+    bool outdated;        /* refused when SQLite prepared it anew as it ran, since the schema has
+                             changed: to be prepared with a look at what it needs now */
     control_kind control; /* a savepoint statement */
     ddl_kind ddl;         /* what it does to which table */
     char *ddl_table;      /* owned */

@@ -154,9 +154,10 @@ void functions_free(functions *f)
 bool functions_are_closed(const char *name)
 {
     static const char *const closed[] = {
-        "mask_hash", "mask_partial",  "load_extension", "fts3_tokenizer", "readfile",
-        "writefile", "edit",          "zipfile",        "zipfile_cds",    "lsmode",
-        "fsdir",     "sqlite_offset", "sqlite_log",     "rtreecheck",     NULL};
+        "mask_hash",   "mask_partial", "load_extension", "fts3_tokenizer",
+        "readfile",    "writefile",    "edit",           "zipfile",
+        "zipfile_cds", "lsmode",       "fsdir",          "sqlite_offset",
+        "sqlite_log",  "rtreecheck",   "total_changes",  NULL};
     for (const char *const *it = closed; *it; it++) {
         if (strcasecmp(*it, name) == 0)
             return true;

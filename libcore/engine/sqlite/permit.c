@@ -476,7 +476,9 @@ void permit_conceal(const guard *g, const char *sql, error *e)
 {
     static const char none[] = "no such table: ", view[] = "cannot modify ";
     asked q = {.of = g};
-    if (e->code == ERR_INTERNAL_ERROR || is_syntax(e->message))
+    bool about_text = e->code == ERR_QUERY_ERROR || e->code == ERR_TABLE_NOT_FOUND ||
+                      e->code == ERR_PERMISSION_DENIED;
+    if (!about_text || is_syntax(e->message))
         return;
     if (!sqltables_each(sql, is_known, &q)) {
         hide(e, q.name);

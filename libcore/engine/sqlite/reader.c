@@ -198,7 +198,7 @@ static void give_back(store *g, job *j, reader_conn *rc)
         dbconn_release(&rc->c, rc->s);
     rc->s = NULL;
     dbconn_serve(&rc->c, NULL);
-    rc->stepped = rc->begun = false;
+    rc->stepped = rc->begun = rc->again = false;
     if (!sqlite3_get_autocommit(rc->c.db))
         dbconn_exec(&rc->c, "COMMIT", NULL);
     pthread_mutex_lock(&r->lock);
@@ -355,6 +355,7 @@ static bool end_statement(store *g, job *j, reader_conn *rc, const error *e)
         dbconn_release(&rc->c, rc->s);
     }
     rc->s = NULL;
+    rc->again = false;
     atomic_fetch_add_explicit(e ? &g->n_errors : &g->n_reads, 1, memory_order_relaxed);
     if (!e)
         j->sink->ops->end(j->sink, j->at, &rc->sum);
@@ -390,6 +391,19 @@ static bool start_statement(store *g, job *j, reader_conn *rc, bool *pass, error
     return ok && dbconn_bind(&rc->c, rc->s, &j->stmts[j->at], e);
 }
 
+/* A viewer's statement was refused as it began, after the schema had changed behind what this
+ * connection knew: the shadows that it needs now are made when it is prepared once more. */
+static bool prepare_again(const job *j, reader_conn *rc)
+{
+    bool first = rc->s && rc->s->outdated && !rc->stepped && !rc->again;
+    if (!first || j->kind == JOB_ATOMIC || j->origin.wanted)
+        return false;
+    dbconn_release(&rc->c, rc->s);
+    rc->s = NULL;
+    rc->again = true;
+    return true;
+}
+
 static task_result run_statements(store *g, job *j, reader_conn *rc)
 {
     int64_t start = clock_mono_us();
@@ -401,6 +415,8 @@ static task_result run_statements(store *g, job *j, reader_conn *rc)
             return pass_on(g, j, rc);
         begin_once(j, rc);
         pump_result r = ok ? pump(j, rc, start + SLICE_US, &e) : PUMP_FAILED;
+        if (r == PUMP_FAILED && prepare_again(j, rc))
+            continue;
         int64_t now = clock_mono_us();
         rc->sum.elapsed_us += now - start;
         if (r == PUMP_FULL) {

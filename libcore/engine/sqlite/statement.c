@@ -235,6 +235,14 @@ statement *dbconn_cached(dbconn *c, const char *sql)
     return NULL;
 }
 
+/* Names in such a statement mean the schema's own tables and views, and ALTER looks through all
+ * there are. What a CREATE TABLE AS reads gets its shadows anew. */
+static bool changes_schema(const char *sql)
+{
+    return sql_starts_with(sql, "CREATE") || sql_starts_with(sql, "ALTER") ||
+           sql_starts_with(sql, "DROP");
+}
+
 /* What must be so before a client's statement is prepared. */
 static bool make_ready(dbconn *c, const char *sql, error *e)
 {
@@ -242,8 +250,8 @@ static bool make_ready(dbconn *c, const char *sql, error *e)
         return false;
     if (!c->guard.viewer)
         return true;
-    if (c->shadows.owner && sql_starts_with(sql, "ALTER")) /* looks through all views */
-        return shadows_drop(c, e);
+    if (c->shadows.owner && changes_schema(sql) && !shadows_drop(c, e))
+        return false;
     return reads_declare_functions(c, e);
 }
 
@@ -276,6 +284,8 @@ void dbconn_release(dbconn *c, statement *s)
 {
     c->guard.client = false;
     sqlite3_reset(s->stmt);
+    if (s->outdated)
+        drop_from_cache(c, s);
     if (!s->sql) {
         statement_end(s);
         return;

@@ -36,6 +36,7 @@ typedef struct reader_conn {
     statement *s;  /* that runs; NULL between statements */
     int n_columns; /* of s, once it was stepped */
     bool stepped;  /* s was stepped: its columns were given */
+    bool again;    /* it has been prepared a second time */
     bool begun;    /* the sink's begin was called */
     engine_summary sum;
     sqlite3_stmt *head, *version; /* for jobs that want an exact lsn; NULL until then */
