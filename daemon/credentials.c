@@ -1,7 +1,6 @@
 #include "daemon/credentials.h"
 
 #include <string.h>
-#include <sys/socket.h>
 
 #include "daemon/daemon.h"
 #include "daemon/tls_peer.h"
@@ -36,20 +35,12 @@ static identity *by_certificates(const conn *c, const peer_certificate *p, error
     return who;
 }
 
-static bool is_unix(const conn *c)
-{
-    struct sockaddr_storage from;
-    socklen_t n = sizeof from;
-    return getsockname(c->fd, (struct sockaddr *)&from, &n) == 0 && from.ss_family == AF_UNIX;
-}
-
 static identity *by_uid(const conn *c, error *e)
 {
-    struct ucred other;
-    socklen_t n = sizeof other;
-    if (!is_unix(c) || getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &other, &n) != 0)
+    uid_t uid;
+    if (!conn_peer_uid(c, &uid))
         return NULL;
-    const credential shown = {.kind = CREDENTIAL_PEER, .uid = other.uid};
+    const credential shown = {.kind = CREDENTIAL_PEER, .uid = uid};
     return auth_identify(c->r->d->auth, &shown, e);
 }
 
