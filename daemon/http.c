@@ -185,8 +185,7 @@ static bool whole_target(request *q, error *e)
     if (!q->target_cut)
         return true;
     q->keep_alive = false;
-    error_set(e, ERR_INVALID_MESSAGE,
-              "there is a line break (%%0A or %%0D) in the path or query");
+    error_set(e, ERR_INVALID_MESSAGE, "there is a line break (%%0A or %%0D) in the path or query");
     return error_hint(e, "A value with a line break goes into a body, or into SQL.");
 }
 

@@ -97,6 +97,8 @@ def cancelled(c, operations):
     first = c.call("checkpointDatabase", 202)
     for name, request in operations:
         other = type(c)(c.port, c.token)
+        # Or it would be rolled back for being idle.
+        c.request("POST", f"/api/v1/transactions/{tx}/query", '{"sql": "SELECT 1"}', JSON)
         wrong = []
 
         def ask():
