@@ -1,4 +1,5 @@
 #include "daemon/conn.h"
+#include "daemon/admission.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -258,6 +259,7 @@ void conn_gone(conn *c)
     conn_set_state(c, CONN_DEAD);
     atomic_fetch_sub(&r->d->connections, 1);
     c->wsi = NULL;
+    admission_undo(r->d, &(admission){c->account, c->refusal});
     room_forget(c);
     list_unlink(&c->dirty_link);
     while (out_head(c))

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "daemon/limits.h"
 #include "daemon/outq.h"
 #include "daemon/peer.h"
 #include "daemon/reactor.h"
@@ -24,6 +25,13 @@
 typedef enum conn_state { CONN_HTTP, CONN_WS, CONN_CLOSING, CONN_DEAD } conn_state;
 
 struct identity;
+typedef enum conn_refusal {
+    REFUSED_NOT,
+    REFUSED_FULL,    /* max_connections */
+    REFUSED_ADDRESS, /* max_connections_per_address */
+    REFUSED_RATE,    /* connection_rate */
+} conn_refusal;
+
 struct request;
 struct run;
 struct ws;
@@ -39,11 +47,14 @@ typedef struct conn {
     uint64_t serial;
     struct conn *next_by_number; /* reactor.sockets' chain */
     int fd;
-    peer from;       /* who is at the other end, as far as the door knows */
-    unix_peer local; /* known where the other end came over the Unix socket */
-    bool killed;     /* lws has been told to close it */
-    bool over_limit; /* accepted past max_connections, to be told so and closed */
-    bool blocked;    /* the socket took not everything; a writable callback is under way */
+    peer from;            /* who is at the other end, as far as the door knows */
+    unix_peer local;      /* known where the other end came over the Unix socket */
+    bool killed;          /* lws has been told to close it */
+    conn_refusal refusal; /* let in only to be told so and closed */
+    account *account;     /* of its address, held; NULL: it has none, or no limit is set */
+    rate_state asked;     /* its requests, and once it is a WebSocket its messages */
+    int too_many;         /* of these, refused one after the other */
+    bool blocked;         /* the socket took not everything; a writable callback is under way */
     outq out;
     int64_t opened_us;        /* monotonic */
     int64_t last_activity_us; /* monotonic: last byte read, or end of the last request */
@@ -53,6 +64,7 @@ typedef struct conn {
     struct request *req; /* HTTP: the request under way */
     struct ws *ws;       /* CONN_WS */
     int64_t taken;       /* bytes lws had taken from the socket when the last answer was complete */
+    bool had_body;       /* the last request had one */
     bool rx_paused;
     bool in_room;   /* known to room.h */
     bool asks_room; /* lws asks the loop for room in the socket, and does so until it is resumed */

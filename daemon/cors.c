@@ -46,7 +46,8 @@ void cors_put(buf *out, const request *q)
         return;
     buf_addf(out,
              "Access-Control-Allow-Origin: %s\r\nAccess-Control-Expose-Headers: ETag, Location, "
-             "Retry-After, X-Request-Id, Preference-Applied, Idempotency-Replayed\r\n",
+             "Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, X-Request-Id, "
+             "Preference-Applied, Idempotency-Replayed\r\n",
              q->origin);
 }
 

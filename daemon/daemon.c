@@ -5,6 +5,7 @@
 #include "daemon/audit.h"
 #include "daemon/exposure.h"
 #include "daemon/jobs.h"
+#include "daemon/limits.h"
 #include "daemon/listener.h"
 #include "daemon/logins.h"
 #include "daemon/metrics_sampler.h"
@@ -384,6 +385,7 @@ static void stop(process *p)
     stored_queries_free(d->stored);
     auth_close(d->auth);
     idempotency_free(d->once);
+    limits_free(d->limits);
     presence_free(d->presence);
     tls_drop(d->tls);
     settings_free(d->settings);
@@ -406,6 +408,7 @@ int daemon_run(const config *cfg, const daemon_options *opt)
     atomic_store(&p.d.cfg, cfg);
     p.d.settings = settings_new(cfg, opt);
     p.d.once = idempotency_new();
+    p.d.limits = limits_new();
     take_descriptors(cfg->max_connections);
     if (start(&p, cfg, &e)) {
         atomic_store(&p.d.phase, PHASE_READY);

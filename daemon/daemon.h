@@ -26,6 +26,7 @@ struct audit_log;
 struct settings_owner;
 struct stored_queries;
 struct idempotency;
+struct limits;
 struct tls_material;
 struct presence;
 struct logins;
@@ -55,6 +56,7 @@ typedef struct server {
     feed_source consumers; /* the replication, likewise */
     struct stored_queries *stored;
     struct idempotency *once;
+    struct limits *limits; /* accounts of those who ask */
     struct logins *logins;
     task_pool workers; /* imports */
     struct reactor *reactors[MAX_REACTORS];

@@ -1,4 +1,5 @@
 #include "daemon/door.h"
+#include "daemon/admission.h"
 #include "daemon/audit.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -62,6 +63,20 @@ static void turn_away(reactor *r, int fd, const peer *from)
     refuse(r, fd, from, "too many connections are open");
 }
 
+/* ---- letting in --------------------------------------------------------------------------------
+ */
+
+static void admit(reactor *r, int fd, const peer *from)
+{
+    admission a = {0};
+    if (!from->proxy && !peer_may_come(&from->ip, daemon_config(r->d)))
+        refuse(r, fd, from, "its network may not connect");
+    else if (!admission_ask(r->d, from, &a))
+        refuse(r, fd, from, "its address has as many connections as it may have");
+    else
+        reactor_adopt(r, fd, from, &a);
+}
+
 /* ---- the doorstep ------------------------------------------------------------------------------
  */
 
@@ -109,10 +124,7 @@ static void come_in(reactor *r, waiting *w)
         client.proxy = networks_have(&cfg->nets.proxies, &client.ip);
     }
     int fd = leave(r, w);
-    if (client.proxy || peer_may_come(&client.ip, cfg))
-        reactor_adopt(r, fd, &client);
-    else
-        refuse(r, fd, &client, "its network may not connect");
+    admit(r, fd, &client);
 }
 
 /* Takes what belongs to the header and leaves the rest in the socket. */
@@ -172,10 +184,8 @@ static void let_in(reactor *r, int fd, const struct sockaddr_storage *address)
         refuse(r, fd, &from, "it is none of trusted_proxies");
     else if (proxied)
         wait_for_header(r, fd, &from);
-    else if (from.proxy || peer_may_come(&from.ip, cfg))
-        reactor_adopt(r, fd, &from);
     else
-        refuse(r, fd, &from, "its network may not connect");
+        admit(r, fd, &from);
 }
 
 void door_accept(reactor *r, int listen_fd)

@@ -6,6 +6,7 @@
 #include "daemon/audit.h"
 #include "daemon/cors.h"
 #include "daemon/guest.h"
+#include "daemon/framing.h"
 #include "daemon/idempotency.h"
 #include "daemon/pages.h"
 #include "daemon/problem.h"
@@ -202,6 +203,10 @@ static bool check_head(request *q, char *allow, size_t room, error *e)
     if (q->query_too_long)
         return error_set(e, ERR_INVALID_MESSAGE, "the query string is longer than %d bytes",
                          QUERY_MAX_LEN - 2);
+    if (http_framing_hidden(wsi)) {
+        q->keep_alive = false;
+        return error_set(e, ERR_INVALID_MESSAGE, "there is a space before the colon of a header");
+    }
     if (q->chunked) {
         read_header(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING, encoding, sizeof encoding);
         q->keep_alive = false;
@@ -229,7 +234,8 @@ static bool check_head(request *q, char *allow, size_t room, error *e)
     int phase = atomic_load(&q->c->r->d->phase);
     if (phase == PHASE_STOPPING && !(q->route->flags & ROUTE_STARTING))
         return error_set(e, ERR_SHUTTING_DOWN, "the daemon is stopping");
-    if (!(q->route->flags & ROUTE_OPEN) && (!http_authenticate(q, e) || !http_authorize(q, e)))
+    if (!(q->route->flags & ROUTE_OPEN) &&
+        (!http_authenticate(q, e) || !guest_charge(q, e) || !http_authorize(q, e)))
         return false;
     if (!audit_admits(q, e))
         return false;
@@ -325,18 +331,6 @@ static void answer_options(request *q)
     buf_free(&headers);
 }
 
-/* A connection past the limit is told so by the answer to its first request. */
-static bool check_room(conn *c, error *e)
-{
-    if (!c->over_limit)
-        return true;
-    c->req->keep_alive = false;
-    error_set(e, ERR_CONNECTION_LIMIT, "%lld connections are open, as many as may be",
-              (long long)daemon_config(c->r->d)->max_connections);
-    system_limit_hit(c->r->d, c, e);
-    return error_hint(e, "Try again later, or raise max_connections.");
-}
-
 static void handle(request *q)
 {
     error e;
@@ -354,10 +348,11 @@ static bool begin(request *q)
     error e;
     /* Nothing was read since the last answer, so this head was pipelined and lws has it in a buffer
      * of its own; it would take the same bytes for the body (docs/decisions/0001). Clients repeat
-     * what was pipelined on a connection that closes (RFC 9112, 9.3.2). */
-    if (expects_body(q) && c->taken >= 0 && sockstat_taken(c->fd) == c->taken)
+     * what was pipelined on a connection that closes (RFC 9112, 9.3.2). And what came behind a body
+     * may be a part of it, to a proxy that read another length: it is nobody's request. */
+    if ((expects_body(q) || c->had_body) && c->taken >= 0 && sockstat_taken(c->fd) == c->taken)
         return false;
-    bool welcome = check_room(c, &e) && guest_check(q, &e);
+    bool welcome = guest_check(q, &e);
     if (welcome && q->method == HTTP_OPTIONS && !expects_body(q)) {
         answer_options(q);
         return true;
@@ -614,6 +609,7 @@ static void put_head(request *q, buf *out, int status, const char *type, const c
     audit_answered(q, status);
     buf_addf(out, "X-Request-Id: %s\r\n%s", q->request_id, headers ? headers : "");
     safe_headers_put(out, headers);
+    guest_put(out, q);
     cors_put(out, q);
     tls_put_headers(out, q->c);
     if (q->c->r->stopping)
@@ -925,12 +921,13 @@ static int finish(conn *c)
     bool keep = q->keep_alive && !c->r->stopping;
     if (expects_body(q) && !q->complete && q->read_body)
         return 0; /* the rest of a refused body is still on its way */
-    bool clean = !expects_body(q) || q->complete;
+    bool body = expects_body(q), clean = !body || q->complete;
     latency_add(&c->r->request_latency, clock_mono_us() - q->started_us);
     http_free_request(c);
     if (!keep || !clean)
         return -1;
     c->taken = sockstat_taken(c->fd);
+    c->had_body = body;
     c->last_activity_us = clock_mono_us();
     if (lws_http_transaction_completed(c->wsi))
         return -1;
@@ -1045,9 +1042,8 @@ int http_on_upgrade(conn *c)
     request *q = new_request(c);
     read_head(q, c->wsi);
     void *state = NULL;
-    const ws_protocol *protocol = check_room(c, &e) && guest_check_upgrade(q, &e)
-                                      ? check_upgrade(q, c->wsi, &state, &e)
-                                      : NULL;
+    const ws_protocol *protocol =
+        guest_check_upgrade(q, &e) ? check_upgrade(q, c->wsi, &state, &e) : NULL;
     if (protocol) {
         const identity *who = identity_hold(q->who);
         guest_stay(q);

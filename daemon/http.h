@@ -62,6 +62,7 @@ typedef struct request {
     const struct ws_protocol
         *protocol;       /* set by a handler that carries requests of ws_requests.h */
     const identity *who; /* held; NULL: a stranger */
+    rate_verdict rate;   /* what the client is told of its limits */
     ip_address client;   /* whom limits and lists of networks are about: as proxies say */
     char request_id[65];
     char content_type[128];

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/admission.h"
 #include "daemon/conn.h"
 #include "daemon/door.h"
 #include "daemon/http.h"
@@ -93,7 +94,7 @@ static void take_mail(reactor *r)
 /* ---- accepting ---------------------------------------------------------------------------------
  */
 
-void reactor_adopt(reactor *r, int fd, const peer *from)
+void reactor_adopt(reactor *r, int fd, const peer *from, const admission *a)
 {
     int one = 1;
     unix_peer local = unix_peer_of(fd);
@@ -106,12 +107,18 @@ void reactor_adopt(reactor *r, int fd, const peer *from)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         wsi = lws_adopt_socket_vhost(r->vhost, fd);
     }
-    if (!wsi) /* lws has closed it */
+    if (!wsi) { /* lws has closed it */
+        admission_undo(r->d, a);
         return;
+    }
     conn *c = conn_new(r, wsi, fd);
     c->from = *from;
     c->local = local;
-    c->over_limit = atomic_fetch_add(&r->d->connections, 1) >= daemon_config(r->d)->max_connections;
+    c->account = a->account;
+    c->refusal = a->refusal;
+    if (atomic_fetch_add(&r->d->connections, 1) >= daemon_config(r->d)->max_connections &&
+        !c->refusal)
+        c->refusal = REFUSED_FULL;
     lws_set_opaque_user_data(wsi, c);
 }
 

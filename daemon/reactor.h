@@ -24,6 +24,7 @@
 
 struct conn;
 struct peer;
+struct admission;
 
 /* Written by the reactor's thread, read by any (relaxed). */
 typedef struct reactor_stats {
@@ -118,7 +119,7 @@ void reactor_free(reactor *r);
 void reactor_post(reactor *r, reactor_msg *m);
 
 /* Takes in a connection that has passed the door; the socket is taken over. */
-void reactor_adopt(reactor *r, int fd, const struct peer *from);
+void reactor_adopt(reactor *r, int fd, const struct peer *from, const struct admission *a);
 
 /* Marks a connection as having something to write at the end of this batch. */
 void reactor_want_flush(reactor *r, struct conn *c);

@@ -1,4 +1,5 @@
 #include "daemon/rpc.h"
+#include "daemon/guest.h"
 #include "base/mem.h"
 #include "daemon/encode.h"
 #include "daemon/http.h"
@@ -304,7 +305,7 @@ static bool check_batch(const rpc_peer *p, json_slice array, error *e)
     if (open >= cfg->max_pending)
         return error_set(e, ERR_BUSY, "%lld batches of this connection are under way",
                          (long long)open);
-    return true;
+    return guest_batch(p->c, n, e);
 }
 
 static void take_batch(rpc_peer *p, json_slice array)

@@ -89,7 +89,7 @@ void rpc_subscribed(conn *c, const char *request_id, const sub_info *s)
 void rpc_failed(conn *c, const char *request_id, const error *e, const char *subscription_id)
 {
     if (!subscription_id) {
-        rpc_answer_error(c, request_id, rpc_code(e), e);
+        rpc_answer_error(c, request_id ? request_id : "0:null", rpc_code(e), e);
         return;
     }
     buf out = BUF_INIT;

@@ -1,4 +1,5 @@
 #include "daemon/ws.h"
+#include "daemon/guest.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/sockstat.h"
@@ -184,7 +185,8 @@ static void take_message(conn *c)
     c->messages_in++;
     c->asked_us = c->last_activity_us;
     const identity *who = s->who;
-    s->protocol->message(c, s->rx_binary, s->rx.data ? s->rx.data : "", s->rx.len);
+    if (guest_message(c))
+        s->protocol->message(c, s->rx_binary, s->rx.data ? s->rx.data : "", s->rx.len);
     c->asked_us = 0;
     if (!c->ws)
         return;

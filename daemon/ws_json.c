@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "daemon/envelope.h"
+#include "daemon/guest.h"
 #include "daemon/ws.h"
 #include "daemon/ws_asks.h"
 #include "daemon/ws_direct.h"
@@ -243,6 +244,8 @@ static bool on_batch(message *m, error *e)
         return error_set(e, ERR_INVALID_MESSAGE,
                          "payload.messages has %zu items; 1 to %lld are allowed",
                          json_array_size(messages), (long long)most);
+    if (!guest_batch(m->c, (int64_t)json_array_size(messages), e))
+        return false;
     m->is_batch = true;
     json_array_foreach(messages, i, one)
     {

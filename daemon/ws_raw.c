@@ -105,7 +105,8 @@ static void subscribed(conn *c, const char *request_id, const sub_info *info)
 static void failed(conn *c, const char *request_id, const error *e, const char *subscription_id)
 {
     const raw_state *s = c->ws->state;
-    if (request_id || (subscription_id && strcmp(subscription_id, s->subscription_id) == 0))
+    if (request_id || !subscription_id ||
+        (subscription_id && strcmp(subscription_id, s->subscription_id) == 0))
         end_with(c, e);
 }
 

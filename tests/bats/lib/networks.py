@@ -216,4 +216,5 @@ def origins():
     alive()
 
 
-main(globals())
+if __name__ == "__main__":
+    main(globals())
