@@ -165,20 +165,35 @@ bool shadows_drop(dbconn *c, error *e)
     return ok;
 }
 
-bool shadows_fit(dbconn *c, error *e)
+/* Whether the views that there are, are those that are remembered: on a reader nothing is ever
+ * rolled back. */
+static bool is_whole(dbconn *c, bool *whole, error *e)
 {
     static const char counts[] =
         "SELECT count(*), total(name GLOB '_rustydb_v*'), total(substr(name, 1, length(?1)) = ?1)"
         " FROM temp.sqlite_schema WHERE type = 'view'";
     shadows *s = &c->shadows;
-    if (!s->used)
+    int64_t got[3];
+    *whole = true;
+    if (c->role == DBCONN_READER)
         return true;
-    int64_t got[3], version = 0;
     if (!look(c, &s->count, counts, got, e))
         return false;
-    if (!s->owner && got[1] == 0)
+    *whole = got[1] == s->inner && got[2] == s->inner && (!s->owner || got[0] == s->all);
+    return true;
+}
+
+bool shadows_fit(dbconn *c, error *e)
+{
+    shadows *s = &c->shadows;
+    bool whole;
+    int64_t version = 0;
+    if (!s->used)
         return true;
-    bool whole = got[0] == s->all && got[1] == s->inner && got[2] == s->inner;
+    if (!is_whole(c, &whole, e))
+        return false;
+    if (whole && !s->owner)
+        return true;
     uint64_t wanted = c->guard.viewer ? access_id(c->guard.viewer->access) : 0;
     if (whole && wanted == s->owner) {
         if (!schema_version(c, &version, e))
