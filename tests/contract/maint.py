@@ -92,11 +92,11 @@ def backups(c):
 def cancelled(c, operations):
     """Each operation, cancelled while a request waits for it: an open transaction holds the first
     job up, and that the others."""
+    others = [type(c)(c.port, c.token) for _ in operations]  # which takes its time
     _, _, answer = c.request("POST", "/api/v1/transactions", "{}", JSON)
     tx = json.loads(answer)["transaction_id"]
     first = c.call("checkpointDatabase", 202)
-    for name, request in operations:
-        other = type(c)(c.port, c.token)
+    for other, (name, request) in zip(others, operations):
         # Or it would be rolled back for being idle.
         c.request("POST", f"/api/v1/transactions/{tx}/query", '{"sql": "SELECT 1"}', JSON)
         wrong = []
