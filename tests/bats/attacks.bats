@@ -122,7 +122,7 @@ untouched() {
     quiet
   done
   # Seconds of work, were it done for the hidden row.
-  probe="CASE WHEN title LIKE 'hidden%' THEN (WITH RECURSIVE c(i) AS (SELECT length(title) UNION ALL SELECT i + 1 FROM c LIMIT 100000000) SELECT count(*) FROM c) > 0 ELSE 0 END"
+  probe="CASE WHEN title LIKE 'hidden%' THEN (WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c LIMIT 100000000) SELECT max(i + length(title)) FROM c) > 0 ELSE 0 END"
   as mallory api POST /query "$(jq -cn --arg s "SELECT id FROM notes WHERE $probe" --argjson t $((3000 * SLOW)) '{sql: $s, timeout_ms: $t}')"
   [ "$status_code" = 200 ]
   [ "$(jq -c .rows <<<"$body")" = '[]' ]

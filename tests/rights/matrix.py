@@ -407,8 +407,10 @@ async def say(ws, kind, payload):
 
 
 def found_in(answer):
+    """A table that one may not read is as good as not there."""
     code = answer["payload"].get("code") if answer["type"] == "error" else None
-    return {"PERMISSION_DENIED": "403", "AUTH_REQUIRED": "401"}.get(code, "ok")
+    return {"PERMISSION_DENIED": "403", "TABLE_NOT_FOUND": "403",
+            "AUTH_REQUIRED": "401"}.get(code, "ok")
 
 
 async def websocket_of(role, cells):
