@@ -87,8 +87,7 @@ report() { # DUMP WHO
 
 measure "$(realpath "$1")" now roles
 [ $# -lt 2 ] || measure "$(realpath "$2")" older none
-awk '
-  NR == FNR { if ($1 == "root") base = $2; next }
-  { if (!base) base = $2
-    printf "%-8s %8d instructions a read (%+6.2f %%), %5.2f %% of them to know who asks and whether he may\n",
-      $1, $2, 100 * ($2 - base) / base, $3 }' "$([ -s "$dir/older" ] && echo "$dir/older" || echo /dev/null)" "$dir/now"
+base=$(awk '$1 == "root" { print $2 }' "$dir/$([ $# -lt 2 ] && echo now || echo older)")
+awk -v base="$base" '{
+  printf "%-8s %8d instructions a read (%+6.2f %%), %5.2f %% of them to know who asks and whether he may\n",
+    $1, $2, 100 * ($2 - base) / base, $3 }' "$dir/now"
