@@ -1,7 +1,9 @@
 #include "engine/access.h"
 
+#include <openssl/evp.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -12,6 +14,7 @@
 struct access_set {
     atomic_uint refs;
     uint64_t id;
+    char digest[ACCESS_DIGEST + 1];
     arena mem;
     map tables;        /* a name in small letters -> access_table, of all names that roles give */
     access_table rest; /* for every other table */
@@ -165,6 +168,53 @@ static bool add_table(access_set *a, const sorted_role *roles, int n, const char
     return t && fill(&a->mem, t, roles, n, table) && map_put(&a->tables, key, (size_t)len, t, NULL);
 }
 
+/* Each with its length before it, so that no two lists of texts come to the same. */
+static void write_text(buf *out, const char *text)
+{
+    if (text)
+        buf_addf(out, "%zu:%s", strlen(text), text);
+    buf_addc(out, ';');
+}
+
+void access_grant_write(buf *out, const access_grant *g)
+{
+    write_text(out, g->table);
+    buf_addf(out, "%u %d %d ", g->ops, g->expose_key, g->n_columns);
+    for (int i = 0; i < g->n_columns; i++)
+        write_text(out, g->columns[i]);
+    write_text(out, g->where);
+    write_text(out, g->check);
+    buf_addf(out, "%d ", g->n_masks);
+    for (int i = 0; i < g->n_masks; i++) {
+        write_text(out, g->masks[i].column);
+        write_text(out, g->masks[i].sql);
+    }
+}
+
+bool access_hash(const buf *text, char out[ACCESS_DIGEST + 1])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    if (text->failed || EVP_Digest(text->data, text->len, digest, NULL, EVP_sha256(), NULL) != 1)
+        return false;
+    for (size_t i = 0; i < ACCESS_DIGEST / 2; i++)
+        snprintf(out + i * 2, 3, "%02x", digest[i]);
+    return true;
+}
+
+/* Roles count one by one: within one, a grant for a table takes the place of those for "*". */
+static bool set_digest(access_set *a, const access_role *roles, int n)
+{
+    buf text = BUF_INIT;
+    for (int i = 0; i < n; i++) {
+        buf_addf(&text, "role %d ", roles[i].n_grants);
+        for (int k = 0; k < roles[i].n_grants; k++)
+            access_grant_write(&text, &roles[i].grants[k]);
+    }
+    bool ok = access_hash(&text, a->digest);
+    buf_free(&text);
+    return ok;
+}
+
 static bool build(access_set *a, const access_role *from, int n)
 {
     const access_role *own = copy_roles(&a->mem, from, n);
@@ -187,7 +237,7 @@ access_set *access_new(const access_role *roles, int n_roles)
         return NULL;
     atomic_init(&a->refs, 1);
     a->id = atomic_fetch_add(&last_id, 1) + 1;
-    if (build(a, roles, n_roles))
+    if (build(a, roles, n_roles) && set_digest(a, roles, n_roles))
         return a;
     access_release(a);
     return NULL;
@@ -214,6 +264,11 @@ void access_release(const access_set *a)
 uint64_t access_id(const access_set *a)
 {
     return a ? a->id : 0;
+}
+
+const char *access_digest(const access_set *a)
+{
+    return a ? a->digest : "";
 }
 
 /* ---- asking -----------------------------------------------------------------------------------

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 
 typedef enum access_op {
@@ -62,12 +63,21 @@ typedef struct access_table {
 
 typedef struct access_set access_set;
 
+enum { ACCESS_DIGEST = 32 }; /* hex digits */
+
 /* A copy of all that the roles grant. The caller holds it. NULL when memory is out. Any thread. */
 access_set *access_new(const access_role *roles, int n_roles);
 access_set *access_hold(const access_set *a);
 void access_release(const access_set *a); /* NULL is fine */
 /* No other access set of this process has it; 0: of NULL. */
 uint64_t access_id(const access_set *a);
+/* A hash of all that it grants: sets of the same digest grant the same. "" of NULL. Lives as long
+ * as the access. */
+const char *access_digest(const access_set *a);
+/* Appends all that a grant says, so that grants of the same text do the same. */
+void access_grant_write(buf *out, const access_grant *g);
+/* The digest of a text. False when memory is out. */
+bool access_hash(const buf *text, char out[ACCESS_DIGEST + 1]);
 
 /* What counts for a table, whose name is compared without regard to case (ASCII). Lives as long as
  * the access; never NULL. a is not NULL. */

@@ -154,9 +154,40 @@ bool engine_log_touched(log_reader *r, int64_t after,
     return r->ops->log_touched(r, after, each, arg, head, schema, e);
 }
 
+bool engine_no_table(const char *table, error *e)
+{
+    return error_set(e, ERR_TABLE_NOT_FOUND, "there is no table \"%s\"", table);
+}
+
 const table_shape *engine_log_table(log_reader *r, const char *table, error *e)
 {
     return r->ops->log_table(r, table, e);
+}
+
+lens *engine_lens_open(log_reader *r, const viewer *as, const table_shape *shape, error *e)
+{
+    return r->ops->lens_open(r, as, shape, e);
+}
+
+void engine_lens_free(lens *l)
+{
+    if (l)
+        l->ops->lens_free(l);
+}
+
+const table_shape *engine_lens_shape(const lens *l)
+{
+    return l->ops->lens_shape(l);
+}
+
+const table_shape *engine_lens_source(const lens *l)
+{
+    return l->ops->lens_source(l);
+}
+
+lens_result engine_lens_apply(lens *l, const log_record *in, log_record *out, error *e)
+{
+    return l->ops->lens_apply(l, in, out, e);
 }
 
 bool engine_meta_set(engine *g, const char *key, const void *bytes, size_t n, error *e)

@@ -508,6 +508,9 @@ bool engine_log_touched(log_reader *r, int64_t after,
 /* The present shape of a table; NULL with TABLE_NOT_FOUND when there is none (views and internal
  * tables included). Lives as long as the reader. */
 const table_shape *engine_log_table(log_reader *r, const char *table, error *e);
+/* Says so, in the words in which it is said everywhere: also to those who may not know of a table
+ * that is there. False. */
+bool engine_no_table(const char *table, error *e);
 
 /* Small facts that the rest of the daemon keeps in the database (the hash of the root token):
  * blocking, for start-up only. get: bytes copied to out, -1 when absent. */

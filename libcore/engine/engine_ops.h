@@ -4,6 +4,7 @@
 #define ENGINE_ENGINE_OPS_H
 
 #include "engine/engine.h"
+#include "engine/lens.h"
 
 /* Each function does what the engine_* function of the same name in engine.h says. */
 typedef struct engine_ops {
@@ -39,6 +40,11 @@ typedef struct engine_ops {
                         void (*each)(void *arg, const char *table, int64_t lsn), void *arg,
                         int64_t *head, int64_t *schema, error *e);
     const table_shape *(*log_table)(log_reader *r, const char *table, error *e);
+    lens *(*lens_open)(log_reader *r, const viewer *as, const table_shape *shape, error *e);
+    void (*lens_free)(lens *l);
+    const table_shape *(*lens_shape)(const lens *l);
+    const table_shape *(*lens_source)(const lens *l);
+    lens_result (*lens_apply)(lens *l, const log_record *in, log_record *out, error *e);
     bool (*meta_set)(engine *g, const char *key, const void *value, size_t n, error *e);
     long (*meta_get)(engine *g, const char *key, void *out, size_t room, error *e);
     bool (*slots_read)(engine *g, bool (*each)(void *arg, const log_slot *s), void *arg, error *e);
@@ -55,6 +61,11 @@ struct engine {
 
 /* First member of every engine's own log reader; its log_open sets ops. */
 struct log_reader {
+    const engine_ops *ops;
+};
+
+/* First member of every engine's own lens; its lens_open sets ops. */
+struct lens {
     const engine_ops *ops;
 };
 

@@ -25,6 +25,14 @@ void stop_error(const job *j, error_code why, error *e)
         error_set(e, why, "a statement with the id \"%s\" is running", j->id);
         error_hint(e, "Choose ids that are unique, or leave the id out.");
         break;
+    case ERR_AUTH_EXPIRED:
+    case ERR_AUTH_FAILED:
+        error_set(e, why, "the credentials that the statement ran with are no longer good");
+        break;
+    case ERR_PERMISSION_DENIED:
+        error_set(e, why, "the rights that the statement ran with have changed");
+        error_hint(e, "Send it again: it will do what is allowed now.");
+        break;
     default:
         error_set(e, why, "the statement was cancelled");
     }

@@ -21,6 +21,11 @@ static sqlite_log_reader *own(log_reader *r)
     return (sqlite_log_reader *)(void *)r;
 }
 
+dbconn *store_log_conn(log_reader *r)
+{
+    return &own(r)->c;
+}
+
 static bool no_memory(error *e)
 {
     error_clear(e);

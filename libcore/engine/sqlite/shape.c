@@ -204,7 +204,7 @@ shape *shape_load(dbconn *c, const char *table, error *e)
         return s;
     if (found == 0) {
         error_clear(e);
-        error_set(e, ERR_TABLE_NOT_FOUND, "there is no table \"%s\"", table);
+        engine_no_table(table, e);
     }
     shape_free(s);
     return NULL;

@@ -253,6 +253,14 @@ bool store_log_touched(log_reader *r, int64_t after,
                        void (*each)(void *arg, const char *table, int64_t lsn), void *arg,
                        int64_t *head, int64_t *schema, error *e);
 const table_shape *store_log_table(log_reader *r, const char *table, error *e);
+dbconn *store_log_conn(log_reader *r);
+
+/* lens.c */
+lens *store_lens_open(log_reader *r, const viewer *as, const table_shape *source, error *e);
+void store_lens_free(lens *l);
+const table_shape *store_lens_shape(const lens *l);
+const table_shape *store_lens_source(const lens *l);
+lens_result store_lens_apply(lens *l, const log_record *in, log_record *out, error *e);
 
 /* meta.c */
 bool store_meta_set(engine *g, const char *key, const void *bytes, size_t n, error *e);
