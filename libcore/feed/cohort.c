@@ -34,15 +34,11 @@ static bool add_frame(cohort *c, const log_record *rec)
     return !c->no_memory;
 }
 
-/* False: the record is not for a cohort, or memory is out. */
-static bool take_record(cohort *c, const log_record *rec)
+static bool take_seen(cohort *c, leg *l, const log_record *rec)
 {
     stream *s = c->o->stream;
-    leg *l = stream_leg(s, rec->shape->table);
     error e;
     error_clear(&e);
-    if (!l && s->n_tables)
-        return true;
     if (rec->kind == LOG_DDL)
         return !stream_ends_with(s, rec) && (!event_is_told(rec) || add_frame(c, rec));
     switch (stream_wants(c->f, s, l, true, rec, &e)) {
@@ -54,6 +50,30 @@ static bool take_record(cohort *c, const log_record *rec)
         c->no_memory = true;
         return false;
     case FILTER_FAILED:
+        break;
+    }
+    return false;
+}
+
+/* False: the record is not for a cohort, or memory is out. */
+static bool take_record(cohort *c, const log_record *rec)
+{
+    stream *s = c->o->stream;
+    leg *l = stream_leg(s, rec->shape->table);
+    const log_record *seen;
+    error e;
+    error_clear(&e);
+    if (!l && s->n_tables)
+        return true;
+    switch (stream_see(c->f, s, l, rec, &seen, &e)) {
+    case LENS_SHOWN:
+        return take_seen(c, l, seen);
+    case LENS_HIDDEN:
+        return true;
+    case LENS_NO_MEMORY:
+        c->no_memory = true;
+        break;
+    case LENS_FAILED:
         break;
     }
     return false;

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "feed/columns.h"
+#include "engine/columns.h"
 #include "feed/tokens.h"
 #include "feed/where.h"
 

@@ -33,6 +33,7 @@ void feed_msg_free(feed_msg *m)
         return;
     refbuf_unref(m->frames);
     mem_free(m->table);
+    mem_free(m->shown);
     mem_free(m);
 }
 
@@ -128,7 +129,7 @@ static void *run(void *arg)
 static void release(feed *f)
 {
     streams_free_all(f);
-    map_free(&f->topics);
+    map_free(&f->tables);
     map_free(&f->streams);
     map_free(&f->subs);
     filter_env_free(f->env);
@@ -304,7 +305,9 @@ static sub *sub_from(const feed_request *r)
     s->listener = r->listener;
     s->number = r->sub;
     s->answer = feed_msg_new(FEED_REFUSED, s);
-    if (s->answer && feed_request_copy(&s->ask, r, &s->mem))
+    bool restricted = r->as && r->as->access;
+    s->as = restricted ? viewer_keep(r->as) : NULL;
+    if (s->answer && feed_request_copy(&s->ask, r, &s->mem) && (s->as || !restricted))
         return s;
     sub_free(s);
     return NULL;

@@ -3,7 +3,8 @@
  *
  * A stream is a table (or several, or all) together with a filter: operations, a WHERE expression,
  * columns that must have changed. It is written in one form, the bytes that one protocol wants.
- * Subscribers of the same stream share every frame. The feed answers a subscribe request, and from
+ * Subscribers of the same stream share every frame; those who may see different things of a table
+ * are never subscribers of the same stream. The feed answers a subscribe request, and from
  * then on sends the listener each frame of the stream, in lsn order; because answers and frames
  * travel through the same mailbox, an event can neither slip between them nor come twice.
  *
@@ -64,6 +65,9 @@ typedef struct feed_msg {
     refbuf *frames; /* frames, one after the other, rendered; NULL otherwise */
     size_t skip;    /* FEED_REPLAY: bytes at the front of `frames` that are not for `sub` */
     char *table; /* FEED_SUBSCRIBED: the one table as the schema spells it, NULL: several; owned */
+    char *shown; /* FEED_SUBSCRIBED to tables by somebody who does not see everything: for each
+                    table the names of the columns that he sees, each with a NUL behind it, and one
+                    more NUL; no names: he sees it as it is. NULL: he sees everything. Owned */
     error err;   /* FEED_REFUSED, FEED_ENDED */
 } feed_msg;
 
@@ -134,14 +138,17 @@ typedef struct feed_request {
     bool has_since;
     int64_t since;
     const char *log_id; /* NULL, or the log the client believes `since` to be of */
+    const viewer *as; /* who is to see it: events come as he may see them, each column, row and old
+                         row, and filters look at nothing else. NULL: everything is shown */
 } feed_request;
 
-/* A copy whose parts live in the arena; false when memory is out. Any thread. */
+/* A copy whose parts live in the arena, the viewer apart; false when memory is out. Any thread. */
 bool feed_request_copy(feed_request *to, const feed_request *from, arena *mem);
 
-/* Copied; answered with FEED_SUBSCRIBED or FEED_REFUSED (TABLE_NOT_FOUND, INVALID_MESSAGE for a
- * filter or a position beyond the head, GAP with err.detail = oldest lsn kept). Any thread. False,
- * and nothing will be posted, when memory is out. */
+/* Copied; answered with FEED_SUBSCRIBED or FEED_REFUSED (TABLE_NOT_FOUND, also for a table that the
+ * viewer may not read, INVALID_MESSAGE for a filter or a position beyond the head, GAP with
+ * err.detail = oldest lsn kept). Any thread. False, and nothing will be posted, when memory is out.
+ */
 bool feed_subscribe(feed *f, const feed_request *r);
 /* Afterwards at most messages already posted arrive for it. Any thread. */
 void feed_unsubscribe(feed *f, int listener, uint64_t sub);

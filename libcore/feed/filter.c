@@ -10,7 +10,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/sqlname.h"
-#include "feed/event_table.h"
+#include "engine/sqlite/event_table.h"
 #include "feed/feed.h"
 #include "feed/filter_rules.h"
 #include "feed/where.h"

@@ -3,43 +3,127 @@
 #include <strings.h>
 
 #include "base/mem.h"
-#include "feed/columns.h"
+#include "engine/columns.h"
 #include "feed/state.h"
 
 /* ---- topics -----------------------------------------------------------------------------------
  */
 
-topic *topic_find(const feed *f, const char *table)
+followed *followed_find(const feed *f, const char *table)
 {
-    return map_get(&f->topics, table, strlen(table));
+    return map_get(&f->tables, table, strlen(table));
 }
 
-static topic *topic_get(feed *f, const char *table)
+static followed *followed_get(feed *f, const char *table)
 {
-    topic *t = topic_find(f, table);
-    if (t)
+    followed *w = followed_find(f, table);
+    if (w)
+        return w;
+    w = mem_zalloc(sizeof *w);
+    if (!w)
+        return NULL;
+    list_init(&w->topics);
+    w->table = mem_strndup(table, strlen(table));
+    if (w->table && map_put(&f->tables, table, strlen(table), w, NULL))
+        return w;
+    mem_free(w->table);
+    mem_free(w);
+    return NULL;
+}
+
+static void followed_free_if_empty(feed *f, followed *w)
+{
+    if (!list_empty(&w->topics))
+        return;
+    map_take(&f->tables, w->table, strlen(w->table));
+    mem_free(w->table);
+    mem_free(w);
+}
+
+static topic *topic_in(const followed *w, const char *key)
+{
+    list_each(it, &w->topics)
+    {
+        topic *t = list_entry(it, topic, link);
+        if (strcmp(t->key, key) == 0)
+            return t;
+    }
+    return NULL;
+}
+
+/* Where the table is seen as it is comes first: its text may serve streams of every table, too. */
+static void topic_enlist(followed *w, topic *t)
+{
+    t->of = w;
+    if (t->sight)
+        list_append(&w->topics, &t->link);
+    else
+        list_prepend(&w->topics, &t->link);
+}
+
+static topic *topic_get(feed *f, const named_table *table, const viewer *as)
+{
+    followed *w = followed_get(f, table->shape->table);
+    topic *t = w ? topic_in(w, table->key) : NULL;
+    if (t || !w)
         return t;
     t = mem_zalloc(sizeof *t);
-    if (!t)
+    bool plain = !*table->key;
+    if (t && !plain)
+        t->sight = sight_new(as, table->shape->table);
+    if (!t || (!plain && !t->sight)) {
+        mem_free(t);
+        followed_free_if_empty(f, w);
         return NULL;
+    }
+    memcpy(t->key, table->key, sizeof t->key);
     list_init(&t->legs);
     filter_index_init(&t->index);
-    t->table = mem_strndup(table, strlen(table));
-    if (t->table && map_put(&f->topics, table, strlen(table), t, NULL))
-        return t;
-    mem_free(t->table);
-    mem_free(t);
-    return NULL;
+    topic_enlist(w, t);
+    return t;
 }
 
 static void topic_free_if_empty(feed *f, topic *t)
 {
     if (!list_empty(&t->legs))
         return;
-    map_take(&f->topics, t->table, strlen(t->table));
+    list_unlink(&t->link);
+    followed_free_if_empty(f, t->of);
     filter_index_free(&t->index);
-    mem_free(t->table);
+    sight_free(t->sight);
     mem_free(t);
+}
+
+/* What was made for the shapes that are seen goes before them. */
+static void topic_forget_shapes(topic *t)
+{
+    list_each(it, &t->legs)
+    {
+        leg *l = list_entry(it, leg, of_topic);
+        filter_free(l->live);
+        filter_free(l->past);
+        l->live = l->past = NULL;
+    }
+    sight_forget(t->sight);
+}
+
+lens_result topic_see(feed *f, topic *t, const log_record *rec, const log_record **seen, error *e)
+{
+    *seen = rec;
+    if (!t->sight)
+        return LENS_SHOWN;
+    if (sight_is_full(t->sight, rec->shape))
+        topic_forget_shapes(t);
+    return sight_see(t->sight, f->reader, rec, seen, e);
+}
+
+const table_shape *topic_shape(feed *f, topic *t, const table_shape *shape, error *e)
+{
+    if (!t->sight)
+        return shape;
+    if (sight_is_full(t->sight, shape))
+        topic_forget_shapes(t);
+    return sight_shape(t->sight, f->reader, shape, e);
 }
 
 bool topic_prepare(topic *t, const table_shape *shape)
@@ -60,9 +144,9 @@ bool topic_prepare(topic *t, const table_shape *shape)
 /* ---- legs -------------------------------------------------------------------------------------
  */
 
-leg *leg_new(feed *f, stream *s, const char *table)
+leg *leg_new(feed *f, stream *s, const named_table *table, const viewer *as)
 {
-    topic *t = topic_get(f, table);
+    topic *t = topic_get(f, table, as);
     leg *l = t ? mem_zalloc(sizeof *l) : NULL;
     if (!l) {
         if (t)

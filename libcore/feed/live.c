@@ -45,14 +45,15 @@ static void forget_record(feed *f)
         list_entry(item, stream, touched)->failed = false;
 }
 
-/* Notes why a stream cannot go on behind this record. */
-static bool note_failure(feed *f, stream *s, const error *cause, int64_t lsn)
+/* Notes why a stream cannot go on behind this record: its filter, or what its viewer may see. */
+static bool note_failure(feed *f, stream *s, const error *cause, int64_t lsn,
+                         void (*explain)(error *e, const error *cause, int64_t lsn))
 {
     if (!s->why)
         s->why = mem_alloc(sizeof *s->why);
     if (!s->why)
         return false;
-    why_filter(s->why, cause, lsn);
+    explain(s->why, cause, lsn);
     s->failed = true;
     if (list_empty(&s->touched))
         list_append(&f->touched, &s->touched);
@@ -66,14 +67,15 @@ static bool is_open(const stream *s, const log_record *rec)
     return s->n_live && !s->failed && s->done_lsn != rec->lsn;
 }
 
-/* A row on its way to the streams; its text is made when the first one wants it. */
-typedef struct row_delivery {
+/* A record as somebody sees it, on its way to the streams of those; its text is made when the first
+ * one wants it. */
+typedef struct delivery {
     feed *f;
     const log_record *rec;
     bool made;
-} row_delivery;
+} delivery;
 
-static bool offer(row_delivery *d, stream *s, leg *l)
+static bool offer(delivery *d, stream *s, leg *l)
 {
     error e;
     error_clear(&e);
@@ -83,7 +85,7 @@ static bool offer(row_delivery *d, stream *s, leg *l)
     case FILTER_NO:
         return true;
     case FILTER_FAILED:
-        return note_failure(d->f, s, &e, d->rec->lsn);
+        return note_failure(d->f, s, &e, d->rec->lsn, why_filter);
     case FILTER_NO_MEMORY:
         return false;
     case FILTER_YES:
@@ -98,46 +100,149 @@ static bool offer_indexed(void *arg, index_entry *entry)
     return offer(arg, l->stream, l);
 }
 
-static bool deliver_row(feed *f, topic *t, const log_record *rec)
+/* A changed table must still fit the filter. */
+static bool check_altered(delivery *d, leg *l)
 {
-    row_delivery d = {.f = f, .rec = rec};
-    const value *row = rec->row ? rec->row : rec->old_row;
-    if (t && (!topic_prepare(t, rec->shape) ||
-              !filter_index_find(&t->index, rec->shape, row, offer_indexed, &d)))
-        return false;
-    list_each(it, &f->everything)
+    error e;
+    error_clear(&e);
+    const log_record *rec = d->rec;
+    if (rec->op != OP_ALTER)
+        return true;
+    const table_shape *shape = topic_shape(d->f, l->topic, rec->shape, &e);
+    if (shape && leg_compile(d->f, l, &l->live, shape, &e) && leg_find_columns(l, shape, &e))
+        return true;
+    return e.code != ERR_INTERNAL_ERROR &&
+           note_failure(d->f, l->stream, &e, rec->lsn, shape ? why_filter : why_lens);
+}
+
+/* Every stream of the table hears of a change to the table itself. */
+static bool offer_ddl(delivery *d, stream *s, leg *l)
+{
+    return !is_open(s, d->rec) ||
+           (stream_add(d->f, s, d->rec, &d->made) && (!l || check_altered(d, l)));
+}
+
+static bool deliver_topic(delivery *d, topic *t)
+{
+    const log_record *rec = d->rec;
+    if (rec->kind == LOG_ROW)
+        return topic_prepare(t, rec->shape) &&
+               filter_index_find(&t->index, rec->shape, rec->row ? rec->row : rec->old_row,
+                                 offer_indexed, d);
+    list_each(it, &t->legs)
     {
-        if (!offer(&d, list_entry(it, stream, everything), NULL))
+        leg *l = list_entry(it, leg, of_topic);
+        if (!offer_ddl(d, l->stream, l))
             return false;
     }
     return true;
 }
 
-/* A changed table must still fit the filter. */
-static bool check_altered(feed *f, leg *l, const log_record *rec)
+static bool deliver_everything(delivery *d, stream *s)
+{
+    return d->rec->kind == LOG_ROW ? offer(d, s, NULL) : offer_ddl(d, s, NULL);
+}
+
+/* What is not seen through a lens has one text for all. */
+static bool deliver_plain(feed *f, const followed *w, const log_record *rec)
+{
+    delivery d = {.f = f, .rec = rec};
+    topic *first = w ? list_entry(w->topics.next, topic, link) : NULL;
+    if (first && !first->sight && !deliver_topic(&d, first))
+        return false;
+    list_each(it, &f->everything)
+    {
+        stream *s = list_entry(it, stream, everything);
+        if (!s->as && !deliver_everything(&d, s))
+            return false;
+    }
+    return true;
+}
+
+/* Those who follow a topic learn nothing that it is not sure they may see. */
+static bool end_topic(feed *f, const topic *t, const log_record *rec, const error *cause)
+{
+    list_each(it, &t->legs)
+    {
+        stream *s = list_entry(it, leg, of_topic)->stream;
+        if (is_open(s, rec) && !note_failure(f, s, cause, rec->lsn, why_lens))
+            return false;
+    }
+    return true;
+}
+
+static bool is_followed(const topic *t, const log_record *rec)
+{
+    list_each(it, &t->legs)
+    {
+        if (is_open(list_entry(it, leg, of_topic)->stream, rec))
+            return true;
+    }
+    return false;
+}
+
+static bool deliver_seen(feed *f, topic *t, const log_record *rec)
 {
     error e;
     error_clear(&e);
-    if (rec->op != OP_ALTER ||
-        (leg_compile(f, l, &l->live, rec->shape, &e) && leg_find_columns(l, rec->shape, &e)))
+    delivery d = {.f = f};
+    if (!is_followed(t, rec))
         return true;
-    return e.code != ERR_INTERNAL_ERROR && note_failure(f, l->stream, &e, rec->lsn);
+    switch (topic_see(f, t, rec, &d.rec, &e)) {
+    case LENS_SHOWN:
+        return deliver_topic(&d, t);
+    case LENS_FAILED:
+        return end_topic(f, t, rec, &e);
+    case LENS_HIDDEN:
+        return true;
+    case LENS_NO_MEMORY:
+        break;
+    }
+    return false;
 }
 
-/* Every stream of the table hears of a change to the table itself. */
-static bool deliver_ddl(feed *f, topic *t, const log_record *rec)
+static bool deliver_everything_seen(feed *f, stream *s, const log_record *rec)
 {
-    bool made = false;
-    if (!event_is_told(rec))
+    error e;
+    error_clear(&e);
+    delivery d = {.f = f};
+    if (!is_open(s, rec))
         return true;
-    list_each(it, t ? &t->legs : &f->everything)
-    {
-        leg *l = t ? list_entry(it, leg, of_topic) : NULL;
-        stream *s = t ? l->stream : list_entry(it, stream, everything);
-        if (is_open(s, rec) && (!stream_add(f, s, rec, &made) || (l && !check_altered(f, l, rec))))
+    switch (stream_see(f, s, NULL, rec, &d.rec, &e)) {
+    case LENS_SHOWN:
+        return deliver_everything(&d, s);
+    case LENS_FAILED:
+        return note_failure(f, s, &e, rec->lsn, why_lens);
+    case LENS_HIDDEN:
+        return true;
+    case LENS_NO_MEMORY:
+        break;
+    }
+    return false;
+}
+
+static bool deliver_through_lenses(feed *f, const followed *w, const log_record *rec)
+{
+    for (list *it = w ? w->topics.next : NULL; it && it != &w->topics; it = it->next) {
+        topic *t = list_entry(it, topic, link);
+        if (t->sight && !deliver_seen(f, t, rec))
             return false;
     }
-    return !t || deliver_ddl(f, NULL, rec);
+    list_each(it, &f->everything)
+    {
+        stream *s = list_entry(it, stream, everything);
+        if (s->as && !deliver_everything_seen(f, s, rec))
+            return false;
+    }
+    return true;
+}
+
+/* As the stream's subscribers see it: a new name may be hidden from them. */
+static void explain_end(feed *f, stream *s, const log_record *rec, error *why)
+{
+    const log_record *seen;
+    stream_see(f, s, stream_leg(s, rec->shape->table), rec, &seen, why);
+    why_ddl(why, seen);
 }
 
 /* What ends with this record ends after its frames. */
@@ -151,7 +256,7 @@ static bool end_streams(feed *f, const log_record *rec)
         if (!ends && !s->failed)
             continue;
         if (ends)
-            why_ddl(&why, rec);
+            explain_end(f, s, rec, &why);
         if (!stream_finish(f, s, rec))
             return false;
         if (!stream_end_live(f, s, ends ? &why : s->why))
@@ -164,11 +269,12 @@ static bool end_streams(feed *f, const log_record *rec)
 /* All of it or nothing: after a failure the record comes again. */
 static bool deliver(feed *f, const log_record *rec)
 {
-    topic *t = topic_find(f, rec->shape->table);
-    if (!t && list_empty(&f->everything))
+    const followed *w = followed_find(f, rec->shape->table);
+    if (!w && list_empty(&f->everything))
         return true;
-    bool is_ddl = rec->kind == LOG_DDL;
-    if ((is_ddl ? deliver_ddl(f, t, rec) : deliver_row(f, t, rec)) && end_streams(f, rec))
+    bool told = rec->kind == LOG_ROW || event_is_told(rec);
+    if ((!told || (deliver_plain(f, w, rec) && deliver_through_lenses(f, w, rec))) &&
+        end_streams(f, rec))
         return true;
     take_back(f, rec);
     return false;

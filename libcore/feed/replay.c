@@ -35,6 +35,14 @@ static bool add_frame(replay_slice *slice, const log_record *rec)
     return true;
 }
 
+static bool fail_with(replay_slice *slice, const error *cause, int64_t lsn,
+                      void (*explain)(error *e, const error *cause, int64_t lsn))
+{
+    explain(&slice->why, cause, lsn);
+    slice->result = ENDED;
+    return false;
+}
+
 static bool replay_row(replay_slice *slice, leg *l, const log_record *rec)
 {
     error e;
@@ -50,9 +58,7 @@ static bool replay_row(replay_slice *slice, leg *l, const log_record *rec)
     case FILTER_FAILED:
         break;
     }
-    why_filter(&slice->why, &e, rec->lsn);
-    slice->result = ENDED;
-    return false;
+    return fail_with(slice, &e, rec->lsn, why_filter);
 }
 
 /* A topic is a table's name: that another table had it once is history, and the replay goes on.
@@ -81,11 +87,25 @@ static bool was_read(const sub *s, const log_record *rec)
 
 static bool replay_record(replay_slice *slice, const log_record *rec)
 {
-    const stream *st = slice->s->outlet->stream;
+    error e;
+    error_clear(&e);
+    const log_record *seen;
+    stream *st = slice->s->outlet->stream;
     leg *l = stream_leg(st, rec->shape->table);
     if ((!l && st->n_tables) || was_read(slice->s, rec))
         return true;
-    return rec->kind == LOG_DDL ? replay_ddl(slice, rec) : replay_row(slice, l, rec);
+    switch (stream_see(slice->f, st, l, rec, &seen, &e)) {
+    case LENS_SHOWN:
+        return rec->kind == LOG_DDL ? replay_ddl(slice, seen) : replay_row(slice, l, seen);
+    case LENS_HIDDEN:
+        return true;
+    case LENS_FAILED:
+        return fail_with(slice, &e, rec->lsn, why_lens);
+    case LENS_NO_MEMORY:
+        break;
+    }
+    slice->result = NO_MEMORY;
+    return false;
 }
 
 static bool on_record(void *arg, const log_record *rec)

@@ -66,6 +66,8 @@ typedef struct replication_request {
     int n_tables;
     bool ddl;                      /* tell of CREATE, ALTER and DROP of tables too */
     const char *connection, *user; /* whom lists name */
+    const viewer *as; /* who is to see it: of tables that he sees not whole, nothing is delivered.
+                         NULL: everything is */
 } replication_request;
 
 /* Copied; answered with FEED_SUBSCRIBED (lsn: the position it starts behind) or FEED_REFUSED:

@@ -45,6 +45,13 @@ static bool copy_tables(consumer *c, const replication_request *q)
     return true;
 }
 
+static bool copy_viewer(consumer *c, const replication_request *q)
+{
+    bool restricted = q->as && q->as->access;
+    c->as = restricted ? viewer_keep(q->as) : NULL;
+    return c->as || !restricted;
+}
+
 consumer *consumer_new(const replication_request *q)
 {
     consumer *c = mem_zalloc(sizeof *c);
@@ -66,7 +73,7 @@ consumer *consumer_new(const replication_request *q)
     c->answer = message_new(FEED_REFUSED, q->sub);
     c->end = message_new(FEED_ENDED, q->sub);
     if (c->answer && c->end && copy(&c->slot_name, q->slot) && copy(&c->log_id, q->log_id) &&
-        copy_tables(c, q))
+        copy_tables(c, q) && copy_viewer(c, q))
         return c;
     consumer_free(c);
     return NULL;
@@ -74,6 +81,7 @@ consumer *consumer_new(const replication_request *q)
 
 void consumer_free(consumer *c)
 {
+    viewer_release(c->as);
     mem_free(c->slot_name);
     mem_free(c->log_id);
     for (int i = 0; i < c->n_tables; i++)

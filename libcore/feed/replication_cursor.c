@@ -80,9 +80,16 @@ static bool is_listed(const consumer *c, const char *table)
     return false;
 }
 
+/* Whole tables only, and names of those. */
+static bool may_have(const consumer *c, const log_record *rec)
+{
+    return !c->as || (viewer_sees(c->as, rec->shape->table) == SIGHT_PLAIN &&
+                      (!rec->other || viewer_sees(c->as, rec->other) == SIGHT_PLAIN));
+}
+
 static bool wants(const consumer *c, const log_record *rec)
 {
-    if (rec->kind == LOG_DDL && !c->ddl)
+    if ((rec->kind == LOG_DDL && !c->ddl) || !may_have(c, rec))
         return false;
     return is_listed(c, rec->shape->table) ||
            (rec->op == OP_RENAME && rec->other && is_listed(c, rec->other));

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 
 #include "base/list.h"
+#include "engine/viewer.h"
 #include "feed/replication.h"
 
 /* What is in the mailbox; every item begins with a link and its tag. */
@@ -104,7 +105,8 @@ typedef struct consumer {
     char *slot_name, *log_id; /* NULL: none */
     bool create, has_since, ddl;
     int64_t since;
-    char **tables; /* n_tables of them, each owned */
+    const viewer *as; /* kept; NULL: everything is delivered */
+    char **tables;    /* n_tables of them, each owned */
     int n_tables;
     char connection[REPLICATION_WHO + 1], user[REPLICATION_WHO + 1];
     feed_msg *answer; /* FEED_SUBSCRIBED or FEED_REFUSED, until it is sent */

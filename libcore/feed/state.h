@@ -28,14 +28,30 @@
 #include "feed/feed.h"
 #include "feed/filter.h"
 #include "feed/filter_index.h"
+#include "feed/sight.h"
 
 /* A table that somebody follows by name. */
-typedef struct topic {
+typedef struct followed {
     char *table; /* as the schema spells it */
-    int n_legs;
+    list topics;
+} followed;
+
+/* The same as some of its followers see it: those with the same key, which is empty where the table
+ * is seen as it is. */
+typedef struct topic {
+    followed *of;
+    list link; /* followed->topics */
+    char key[VIEWER_KEY + 1];
+    sight *sight;       /* NULL: as it is */
     list legs;          /* all of them */
     filter_index index; /* the same, to find those that an event may be for */
 } topic;
+
+/* A table that a request names, and what its viewer sees of it. */
+typedef struct named_table {
+    const table_shape *shape; /* of the table itself */
+    char key[VIEWER_KEY + 1];
+} named_table;
 
 typedef struct stream stream;
 
@@ -53,12 +69,14 @@ typedef struct leg {
 
 /* Tables with a filter. */
 struct stream {
-    list legs;       /* empty: every table */
-    int n_tables;    /* 0: every table */
-    list everything; /* feed->everything, when it is of every table */
-    list idle;       /* feed->idle while it has no subscriptions: freed at the end of the round */
-    list touched;    /* feed->touched while the record at hand means something to it */
-    list outlets;    /* one per form that somebody asked for */
+    list legs;        /* empty: every table */
+    int n_tables;     /* 0: every table */
+    list everything;  /* feed->everything, when it is of every table: */
+    const viewer *as; /* whose; held. NULL: everything is shown */
+    map sights;       /* with a viewer: table -> sight, of those that had records */
+    list idle;        /* feed->idle while it has no subscriptions: freed at the end of the round */
+    list touched;     /* feed->touched while the record at hand means something to it */
+    list outlets;     /* one per form that somebody asked for */
     op_set ops;
     char *where; /* as its first subscriber wrote it; NULL: every row */
     arena mem;   /* holds columns */
@@ -118,6 +136,7 @@ typedef struct sub {
     int listener;
     uint64_t number;
     feed_request ask; /* in mem */
+    const viewer *as; /* kept until it has been admitted; NULL: everything is shown */
     arena mem;        /* freed when it has been admitted, unless ask.read_to is needed */
     feed_msg *answer; /* FEED_SUBSCRIBED or FEED_REFUSED, until it is sent */
     /* the feed's */
@@ -149,7 +168,7 @@ struct feed {
     int64_t at;            /* the feed's position */
     bool has_more;         /* the log may go on behind `at` */
     int n_live;            /* live subscriptions of all streams */
-    map topics;            /* table -> topic */
+    map tables;            /* name -> followed */
     map streams;           /* key -> stream */
     list everything;       /* streams of every table */
     list touched;          /* streams that the record at hand means something to */
@@ -175,15 +194,22 @@ void feed_back_off(feed *f, const char *doing, const error *e);
 /* ---- streams.c --------------------------------------------------------------------------------
  */
 
-/* The stream for these tables and a filter, made where there is none. INVALID_MESSAGE for a bad
- * filter. The shapes are those of q->tables. */
-stream *stream_get(feed *f, const feed_request *q, const table_shape *const *shapes, error *e);
+/* The stream for these tables, a filter and a viewer, made where there is none. INVALID_MESSAGE for
+ * a bad filter. The named tables are q->tables; as is kept (viewer_keep), q->as is not looked at.
+ */
+stream *stream_get(feed *f, const feed_request *q, const named_table *tables, const viewer *as,
+                   error *e);
 /* Whether the record takes the stream's table away. A stream of several outlives each. */
 bool stream_ends_with(const stream *s, const log_record *rec);
 /* The stream's part in this table; NULL: it does not name it. */
 leg *stream_leg(const stream *s, const char *table);
-/* Whether the record is for the stream's subscribers. l is its part in the record's table, NULL for
- * a stream of every table; in_replay says which of its filters. FILTER_FAILED: e says why. */
+/* What the stream's subscribers may see of a record, as sight_see. l is its part in the record's
+ * table, NULL for a stream of every table. */
+lens_result stream_see(feed *f, stream *s, leg *l, const log_record *rec, const log_record **seen,
+                       error *e);
+/* Whether the record, as it is seen, is for the stream's subscribers. l is its part in the record's
+ * table, NULL for a stream of every table; in_replay says which of its filters. FILTER_FAILED: e
+ * says why. */
 filter_verdict stream_wants(feed *f, stream *s, leg *l, bool in_replay, const log_record *rec,
                             error *e);
 /* Adds the record to what is pending in every outlet that has live subscriptions. *made says
@@ -197,11 +223,15 @@ bool stream_finish(feed *f, stream *s, const log_record *rec);
 /* ---- legs.c -----------------------------------------------------------------------------------
  */
 
-topic *topic_find(const feed *f, const char *table);
+followed *followed_find(const feed *f, const char *table);
+/* As sight_see. */
+lens_result topic_see(feed *f, topic *t, const log_record *rec, const log_record **seen, error *e);
+/* What it sees of a shape of its table; NULL with e. */
+const table_shape *topic_shape(feed *f, topic *t, const table_shape *shape, error *e);
 /* Makes the index fit the shape of the event at hand. False when memory is out. */
 bool topic_prepare(topic *t, const table_shape *shape);
 
-leg *leg_new(feed *f, stream *s, const char *table);
+leg *leg_new(feed *f, stream *s, const named_table *table, const viewer *as);
 void leg_free(feed *f, leg *l);
 /* Whether the stream's WHERE works for this shape, compiled into `slot` (&l->live or &l->past). */
 bool leg_compile(feed *f, const leg *l, filter **slot, const table_shape *shape, error *e);
@@ -246,9 +276,10 @@ void sub_free(sub *s);
  * was answered with a pause. */
 bool subs_join(feed *f);
 
-/* Reasons to end (position.h has another). */
+/* Reasons to end (position.h has another). rec is the record as it is seen. */
 void why_ddl(error *e, const log_record *rec);
 void why_filter(error *e, const error *cause, int64_t lsn);
+void why_lens(error *e, const error *cause, int64_t lsn);
 
 /* ---- cohort.c ---------------------------------------------------------------------------------
  */

@@ -82,6 +82,15 @@ static bool make_filter_id(const char *normal, char out[FEED_FILTER_ID + 1])
 /* ---- streams ----------------------------------------------------------------------------------
  */
 
+static void free_sights(stream *s)
+{
+    size_t at = 0;
+    for (map_slot *slot; (slot = map_next(&s->sights, &at));)
+        sight_free(slot->value);
+    map_free(&s->sights);
+    viewer_release(s->as);
+}
+
 static void stream_free(feed *f, stream *s)
 {
     if (s->key)
@@ -89,6 +98,7 @@ static void stream_free(feed *f, stream *s)
     list_each_safe(it, &s->legs) leg_free(f, list_entry(it, leg, of_stream));
     list_each_safe(it, &s->outlets) outlet_free(list_entry(it, outlet, link));
     list_unlink(&s->everything);
+    free_sights(s);
     list_unlink(&s->idle);
     list_unlink(&s->touched);
     arena_free(&s->mem);
@@ -113,19 +123,23 @@ static bool copy_columns(stream *s, const feed_request *q)
     return to != NULL;
 }
 
-static bool add_legs(feed *f, stream *s, const feed_request *q)
+static bool add_legs(feed *f, stream *s, const feed_request *q, const named_table *tables,
+                     const viewer *as)
 {
     for (int i = 0; i < q->n_tables; i++) {
-        if (!leg_new(f, s, q->tables[i]))
+        if (!leg_new(f, s, &tables[i], as))
             return false;
     }
-    if (!q->n_tables)
+    if (!q->n_tables) {
         list_append(&f->everything, &s->everything);
+        s->as = viewer_hold(as);
+    }
     return true;
 }
 
 /* `normal` is the part of the key that the filter's id is made of. */
-static stream *stream_make(feed *f, const feed_request *q, const char *key, const char *normal)
+static stream *stream_make(feed *f, const feed_request *q, const named_table *tables,
+                           const viewer *as, const char *key, const char *normal)
 {
     stream *s = mem_zalloc(sizeof *s);
     if (!s)
@@ -144,7 +158,7 @@ static stream *stream_make(feed *f, const feed_request *q, const char *key, cons
         stream_free(f, s);
         return NULL;
     }
-    if (!add_legs(f, s, q)) {
+    if (!add_legs(f, s, q, tables, as)) {
         stream_free(f, s);
         return NULL;
     }
@@ -153,22 +167,54 @@ static stream *stream_make(feed *f, const feed_request *q, const char *key, cons
 }
 
 /* Whether the filter fits every table. Which of its two filters is compiled does not matter. */
-static bool check_filter(feed *f, const stream *s, const feed_request *q,
-                         const table_shape *const *shapes, error *e)
+static bool check_filter(feed *f, const stream *s, const feed_request *q, const named_table *tables,
+                         error *e)
 {
     for (int i = 0; i < q->n_tables; i++) {
-        leg *l = stream_leg(s, shapes[i]->table);
-        if (!leg_compile(f, l, l->live ? &l->past : &l->live, shapes[i], e) ||
-            !leg_find_columns(l, shapes[i], e))
+        leg *l = stream_leg(s, tables[i].shape->table);
+        const table_shape *shape = topic_shape(f, l->topic, tables[i].shape, e);
+        if (!shape || !leg_compile(f, l, l->live ? &l->past : &l->live, shape, e) ||
+            !leg_find_columns(l, shape, e))
             return false;
     }
     return true;
 }
 
-stream *stream_get(feed *f, const feed_request *q, const table_shape *const *shapes, error *e)
+/* What the viewer sees of the named table. */
+static const char *key_of(const feed_request *q, const named_table *tables, const char *name)
+{
+    int i = 0;
+    while (strcmp(q->tables[i], name) != 0)
+        i++;
+    return tables[i].key;
+}
+
+/* The tables in the order of their names, and then in the same order how each is seen. */
+static bool add_tables(buf *key, const feed_request *q, const named_table *tables, const viewer *as)
+{
+    const char *sorted[FEED_MAX_TABLES];
+    char everything[VIEWER_KEY + 1];
+    add_names(key, "of", q->tables, q->n_tables);
+    if (!q->n_tables && !viewer_key(as, everything))
+        return false;
+    if (!q->n_tables)
+        buf_addf(key, "as %s ", everything);
+    memcpy(sorted, q->tables, sizeof *sorted * (size_t)q->n_tables);
+    qsort(sorted, (size_t)q->n_tables, sizeof *sorted, by_name);
+    for (int i = 0; i < q->n_tables; i++)
+        buf_addf(key, "as %s ", key_of(q, tables, sorted[i]));
+    return !key->failed;
+}
+
+stream *stream_get(feed *f, const feed_request *q, const named_table *tables, const viewer *as,
+                   error *e)
 {
     buf key = BUF_INIT;
-    add_names(&key, "of", q->tables, q->n_tables);
+    if (!add_tables(&key, q, tables, as)) {
+        buf_free(&key);
+        no_memory(e);
+        return NULL;
+    }
     size_t filter_at = key.len;
     if (!add_filter(&key, q, e)) {
         buf_free(&key);
@@ -177,14 +223,14 @@ stream *stream_get(feed *f, const feed_request *q, const table_shape *const *sha
     const char *text = buf_cstr(&key);
     stream *s = key.failed ? NULL : map_get(&f->streams, text, strlen(text));
     if (!s && !key.failed)
-        s = stream_make(f, q, text, text + filter_at);
+        s = stream_make(f, q, tables, as, text, text + filter_at);
     buf_free(&key);
     if (!s) {
         no_memory(e);
         return NULL;
     }
     /* What fails here stays idle, and goes at the end of the round. */
-    return check_filter(f, s, q, shapes, e) ? s : NULL;
+    return check_filter(f, s, q, tables, e) ? s : NULL;
 }
 
 bool stream_ends_with(const stream *s, const log_record *rec)
@@ -197,7 +243,7 @@ leg *stream_leg(const stream *s, const char *table)
     list_each(it, &s->legs)
     {
         leg *l = list_entry(it, leg, of_stream);
-        if (strcmp(l->topic->table, table) == 0)
+        if (strcmp(l->topic->of->table, table) == 0)
             return l;
     }
     return NULL;
@@ -235,6 +281,35 @@ void streams_free_all(feed *f)
 
 /* ---- a record ---------------------------------------------------------------------------------
  */
+
+/* Of a stream of every table. */
+static sight *sight_of(stream *s, const char *table)
+{
+    sight *one = map_get(&s->sights, table, strlen(table));
+    if (one)
+        return one;
+    one = sight_new(s->as, table);
+    if (one && map_put(&s->sights, table, strlen(table), one, NULL))
+        return one;
+    sight_free(one);
+    return NULL;
+}
+
+lens_result stream_see(feed *f, stream *s, leg *l, const log_record *rec, const log_record **seen,
+                       error *e)
+{
+    *seen = rec;
+    if (l)
+        return topic_see(f, l->topic, rec, seen, e);
+    if (!s->as)
+        return LENS_SHOWN;
+    sight *one = sight_of(s, rec->shape->table);
+    if (!one)
+        return LENS_NO_MEMORY;
+    if (sight_is_full(one, rec->shape))
+        sight_forget(one);
+    return sight_see(one, f->reader, rec, seen, e);
+}
 
 filter_verdict stream_wants(feed *f, stream *s, leg *l, bool in_replay, const log_record *rec,
                             error *e)

@@ -10,6 +10,7 @@ enum { ALL_OPS = 1U << OP_INSERT | 1U << OP_UPDATE | 1U << OP_DELETE };
 void sub_free(sub *s)
 {
     arena_free(&s->mem);
+    viewer_release(s->as);
     feed_msg_free(s->answer);
     mem_free(s);
 }
@@ -153,14 +154,14 @@ bool stream_end_live(feed *f, stream *s, const error *why)
 
 void why_ddl(error *e, const log_record *rec)
 {
-    if (rec->op == OP_RENAME) {
+    if (rec->op == OP_RENAME && rec->other) {
         error_set(e, ERR_TABLE_NOT_FOUND,
                   "the table \"%s\" was renamed to \"%s\" by the event %" PRId64, rec->shape->table,
-                  rec->other ? rec->other : "?", rec->lsn);
+                  rec->other, rec->lsn);
         error_hint(e, "Subscribe to the new name with since = %" PRId64 ".", rec->lsn);
     } else {
-        error_set(e, ERR_TABLE_NOT_FOUND, "the table \"%s\" was dropped by the event %" PRId64,
-                  rec->shape->table, rec->lsn);
+        error_set(e, ERR_TABLE_NOT_FOUND, "the table \"%s\" was %s by the event %" PRId64,
+                  rec->shape->table, rec->op == OP_RENAME ? "renamed" : "dropped", rec->lsn);
     }
 }
 
@@ -170,6 +171,13 @@ void why_filter(error *e, const error *cause, int64_t lsn)
     error_hint(e,
                "Subscribe again with a filter that copes, and since = %" PRId64 " or %" PRId64 ".",
                lsn - 1, lsn);
+}
+
+void why_lens(error *e, const error *cause, int64_t lsn)
+{
+    error_set(e, cause->code, "at the event %" PRId64 ": %s", lsn, cause->message);
+    error_hint(e, "Nothing is sent where it cannot be said what may be seen: the role is to be "
+                  "mended.");
 }
 
 /* ---- admission --------------------------------------------------------------------------------
@@ -192,15 +200,26 @@ static bool check_request(const feed_request *q, error *e)
     return true;
 }
 
-/* The tables' shapes, and their names as the schema spells them. */
-static bool find_tables(feed *f, const feed_request *q, const table_shape **shapes,
-                        const char **names, error *e)
+/* One table. What the viewer may not read is, for him, not there. */
+static bool find_table(feed *f, const sub *s, const char *name, named_table *to, error *e)
 {
+    sight_kind kind;
+    to->shape = engine_log_table(f->reader, name, e);
+    if (!to->shape)
+        return false;
+    if (!viewer_table_key(s->as, to->shape->table, &kind, to->key))
+        return error_set(e, ERR_INTERNAL_ERROR, "out of memory");
+    return kind != SIGHT_NONE || engine_no_table(name, e);
+}
+
+/* The tables, and their names as the schema spells them. */
+static bool find_tables(feed *f, const sub *s, named_table *tables, const char **names, error *e)
+{
+    const feed_request *q = &s->ask;
     for (int i = 0; i < q->n_tables; i++) {
-        shapes[i] = engine_log_table(f->reader, q->tables[i], e);
-        if (!shapes[i])
+        if (!find_table(f, s, q->tables[i], &tables[i], e))
             return false;
-        names[i] = shapes[i]->table;
+        names[i] = tables[i].shape->table;
         for (int k = 0; k < i; k++) {
             if (strcmp(names[k], names[i]) == 0)
                 return error_set(e, ERR_INVALID_MESSAGE, "tables: \"%s\" is named twice", names[i]);
@@ -209,13 +228,32 @@ static bool find_tables(feed *f, const feed_request *q, const table_shape **shap
     return true;
 }
 
+/* What of each table is seen, for the answer. */
+static bool tell_shown(feed *f, const sub *s, const stream *st, const named_table *tables, int n,
+                       error *e)
+{
+    buf names = BUF_INIT;
+    for (int i = 0; s->as && i < n; i++) {
+        const table_shape *all = tables[i].shape;
+        const table_shape *seen = topic_shape(f, stream_leg(st, all->table)->topic, all, e);
+        for (int k = 0; seen && seen != all && k < seen->n_columns; k++)
+            buf_add(&names, seen->names[k], strlen(seen->names[k]) + 1);
+        buf_addc(&names, '\0');
+        names.failed |= !seen;
+    }
+    s->answer->shown = names.len && !names.failed ? mem_strndup(names.data, names.len) : NULL;
+    bool ok = s->answer->shown || (!names.len && !names.failed);
+    buf_free(&names);
+    return ok || error_set(e, ERR_INTERNAL_ERROR, "out of memory");
+}
+
 static outlet *find_outlet(feed *f, sub *s, error *e)
 {
-    const table_shape *shapes[FEED_MAX_TABLES];
+    named_table tables[FEED_MAX_TABLES];
     const char *names[FEED_MAX_TABLES];
     feed_request q = s->ask;
     q.tables = names;
-    if (!find_tables(f, &s->ask, shapes, names, e))
+    if (!find_tables(f, s, tables, names, e))
         return NULL;
     if (q.n_tables == 1) {
         s->answer->table = mem_strndup(names[0], strlen(names[0]));
@@ -224,7 +262,9 @@ static outlet *find_outlet(feed *f, sub *s, error *e)
             return NULL;
         }
     }
-    stream *st = stream_get(f, &q, shapes, e);
+    stream *st = stream_get(f, &q, tables, s->as, e);
+    if (st && !tell_shown(f, s, st, tables, q.n_tables, e))
+        return NULL; /* the stream is idle, and goes at the end of the round */
     outlet *o = st ? outlet_get(f, st, s->ask.form) : NULL;
     if (st && !o)
         error_set(e, ERR_INTERNAL_ERROR, "out of memory");
@@ -275,6 +315,8 @@ static void subscribe(feed *f, sub *s)
     memcpy(m->filter, s->outlet->stream->filter_id, sizeof m->filter);
     memcpy(m->log_id, bounds.log_id, sizeof m->log_id);
     post_answer(f, s);
+    viewer_release(s->as);
+    s->as = NULL;
     if (!s->ask.read_to) {
         s->ask = (feed_request){0};
         arena_free(&s->mem);

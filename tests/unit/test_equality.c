@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "feed/columns.h"
+#include "engine/columns.h"
 #include "feed/equality.h"
 #include "feed/filter.h"
 #include "feed/filter_index.h"
