@@ -63,6 +63,7 @@ typedef struct conn {
     int64_t wrote_us;    /* last time something of `out` was handed over, or was queued first */
     struct request *req; /* HTTP: the request under way */
     struct ws *ws;       /* CONN_WS */
+    uint64_t rights_at;  /* generation of the store of identities that its own was checked at */
     int64_t taken;       /* bytes lws had taken from the socket when the last answer was complete */
     bool had_body;       /* the last request had one */
     bool rx_paused;

@@ -7,11 +7,13 @@
 #include "feed/where.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* What the encoder needs on its way; in the job's arena. */
 typedef struct initial_rows {
     int form;
     const char *filter; /* "" without one */
+    const char *table;  /* as it was asked for */
     const char *topic;  /* of the table, as its events have it */
     const char *const *names;
     int n;
@@ -32,11 +34,22 @@ bool initial_check(const sub_request *q, error *e)
 /* ---- engine threads: rows as events ------------------------------------------------------------
  */
 
+/* As the schema spells it. A policy may read other tables besides. */
+static const char *schema_name(const buf *tables, const char *asked)
+{
+    const char *at = tables->len ? tables->data : "", *end = at + tables->len;
+    for (; at < end; at += strlen(at) + 1) {
+        if (strcasecmp(at, asked) == 0)
+            return at;
+    }
+    return asked;
+}
+
 static void columns(run *r, const engine_column *cols, int n)
 {
     initial_rows *rows = r->state;
     buf topic = BUF_INIT;
-    buf_addf(&topic, "table:%s", buf_cstr(&r->job.origin.tables));
+    buf_addf(&topic, "table:%s", schema_name(&r->job.origin.tables, rows->table));
     rows->topic = topic.failed ? NULL : arena_strndup(&r->job.mem, topic.data, topic.len);
     buf_free(&topic);
     const char **names = arena_alloc(&r->job.mem, sizeof *names * (size_t)n);
@@ -148,11 +161,34 @@ static void on_done(run *r)
     run_free(r);
 }
 
+/* The columns that are seen of a table by its place in the list (feed_msg.shown); "": as it is. */
+static const char *names_of(const char *shown, int place)
+{
+    if (!shown)
+        return "";
+    for (; place > 0; place--) {
+        while (*shown)
+            shown += strlen(shown) + 1;
+        shown++;
+    }
+    return shown;
+}
+
 /* Bare names and new.x are the row; there is no old one. The line breaks end a comment in the
  * expression, which is known to keep its parentheses together. */
-static void add_statement(buf *sql, const feed_request *q, const char *table)
+static void add_statement(buf *sql, const sub *s)
 {
-    buf_adds(sql, "SELECT \"new\".* FROM main.");
+    const feed_request *q = &s->kept->q;
+    const char *name = names_of(s->shown, s->tables_read);
+    bool plain = !*name;
+    buf_adds(sql, plain ? "SELECT \"new\".*" : "SELECT ");
+    for (bool first = true; *name; first = false, name += strlen(name) + 1) {
+        buf_adds(sql, first ? "\"new\"." : ",\"new\".");
+        sqlname_add(sql, name);
+    }
+    /* Without main. it is what the subscriber may see of the table. */
+    buf_adds(sql, plain ? " FROM main." : " FROM ");
+    const char *table = q->tables[s->tables_read];
     sqlname_add(sql, table);
     buf_adds(sql, " AS \"new\"");
     if (q->where)
@@ -165,20 +201,22 @@ static bool fill_job(run *r, const sub *s)
     buf sql = BUF_INIT;
     engine_stmt *stmt = arena_alloc(&r->job.mem, sizeof *stmt);
     initial_rows *rows = arena_alloc(&r->job.mem, sizeof *rows);
-    add_statement(&sql, q, q->tables[s->tables_read]);
+    add_statement(&sql, s);
     const char *text = sql.failed ? NULL : arena_strndup(&r->job.mem, sql.data, sql.len);
     buf_free(&sql);
     if (!stmt || !rows || !text)
         return false;
     rows->filter = arena_strndup(&r->job.mem, s->filter, strlen(s->filter));
     rows->form = q->form;
+    rows->table =
+        arena_strndup(&r->job.mem, q->tables[s->tables_read], strlen(q->tables[s->tables_read]));
     stmt->sql = text;
     r->state = rows;
     r->job.stmts = stmt;
     r->job.n_stmts = 1;
     r->job.readonly = true;
     r->job.origin.wanted = true;
-    return rows->filter != NULL;
+    return rows->filter && rows->table;
 }
 
 static void read_table(sub *s)

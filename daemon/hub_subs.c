@@ -8,6 +8,7 @@
 #include "daemon/params.h"
 #include "daemon/query_topic.h"
 #include "daemon/system_events.h"
+#include "daemon/topic_rights.h"
 #include "daemon/ws.h"
 #include "json/writer.h"
 
@@ -101,6 +102,10 @@ void hub_sub_free(sub *s)
     STAT_ADD(r->stats.subscriptions, -1);
     initial_forget(s);
     kept_free(s->kept);
+    for (int i = 0; i < s->n_tables; i++)
+        mem_free(s->tables[i]);
+    mem_free(s->tables);
+    mem_free(s->shown);
     mem_free(s->topic);
     mem_free(s->key);
     mem_free(s->query);
@@ -176,6 +181,16 @@ static bool check_new(conn *c, const char *key, error *e)
     return true;
 }
 
+/* Only a list of them: the name of a single one is in the topic. */
+static void keep_tables(sub *s, const sub_request *q)
+{
+    if (strncmp(q->topic, "table:", 6) == 0 || !q->n_tables)
+        return;
+    s->tables = xalloc(sizeof *s->tables * (size_t)q->n_tables);
+    for (; s->n_tables < q->n_tables; s->n_tables++)
+        s->tables[s->n_tables] = xstrdup(q->tables[s->n_tables]);
+}
+
 sub *hub_sub_new(conn *c, const sub_request *q, const char *request_id, error *e)
 {
     buf key = BUF_INIT;
@@ -202,6 +217,7 @@ sub *hub_sub_new(conn *c, const sub_request *q, const char *request_id, error *e
     s->where_len = q->where ? (unsigned)strlen(q->where) : 0;
     buf_free(&key);
     s->request_id = request_id ? xstrdup(request_id) : NULL;
+    keep_tables(s, q);
     list_init(&s->stream_link);
     list_append(&c->ws->subs, &s->ws_link);
     c->ws->n_subs++;
@@ -291,6 +307,7 @@ static bool subscribe_tables(conn *c, const sub_request *q, const char *request_
         .has_since = q->has_since,
         .since = q->since,
         .log_id = q->log_id,
+        .as = identity_eyes(c->ws->who),
     };
     s->source = &c->r->d->tables;
     s->initial = q->initial;
@@ -321,6 +338,8 @@ bool hub_subscribe(conn *c, const sub_request *q, const char *request_id, error 
     if (q->of_metrics && (!q->topic || strcmp(q->topic, "metrics") != 0))
         return error_set(e, ERR_INVALID_MESSAGE,
                          "interval and metrics go with the topic metrics alone");
+    if (!topic_rights_subscribe(c, q, e))
+        return false;
     if (q->query)
         return query_topic_subscribe(c, q, request_id, e);
     if (!q->topic)
@@ -369,6 +388,7 @@ void hub_sub_ask_again(sub *s)
     s->number = next_number();
     s->state = SUB_RESUMING;
     s->kept->q.sub = s->number;
+    s->kept->q.as = identity_eyes(s->c->ws->who); /* it sees what the one sees that asked first */
     if (!enlist(s) || !feed_subscribe(s->c->r->d->feed, &s->kept->q))
         sub_cut_off(s);
 }
@@ -518,6 +538,8 @@ static void on_subscribed(reactor *r, sub *s, feed_msg *m)
     memcpy(s->filter, m->filter, sizeof s->filter);
     hub_say_subscribed(s, m);
     if (s->initial) {
+        s->shown = m->shown;
+        m->shown = NULL;
         detach(s);
         initial_start(s);
     }

@@ -59,6 +59,7 @@ typedef struct sub {
     struct kept_request *kept; /* POLICY_REPLAY, or initial: as it was first asked for; owned */
     struct run *reading;       /* SUB_INITIAL: what reads them */
     int tables_read;
+    char *shown;      /* with initial: what is seen of its tables, see feed_msg; owned */
     bool initial;     /* begins with the rows that are there */
     bool lost;        /* it has missed something and has not been told yet */
     int64_t *read_to; /* of each table, the position that it was read at; owned */
@@ -67,6 +68,8 @@ typedef struct sub {
     char *query;             /* of a live query: its statement; owned */
     int64_t min_interval_ms; /* likewise, 0: none was asked for */
     char *key;               /* topic, operations, filter, columns: to find a second one; owned */
+    int n_tables;            /* that were named in a list, 0: none */
+    char **tables;           /* n_tables of them; owned, and each is */
     op_set ops;              /* 0: all */
     unsigned where_len;      /* 0: no expression */
     const char *where;       /* in key; behind it the columns, each after a line end */

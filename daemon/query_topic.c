@@ -36,7 +36,7 @@ bool query_topic_subscribe(conn *c, const sub_request *q, const char *request_id
     sub_request named = *q;
     if (!check(q, e))
         return false;
-    if (!queries_hash(q->query, c->ws->who->name, hash))
+    if (!queries_hash(q->query, identity_eyes(c->ws->who), hash))
         return no_memory(e);
     snprintf(topic, sizeof topic, "query:%s", hash);
     named.topic = topic;
@@ -51,7 +51,7 @@ bool query_topic_subscribe(conn *c, const sub_request *q, const char *request_id
         .sub = s->number,
         .form = ws_form_of(c),
         .stmt = q->query,
-        .identity = c->ws->who->name,
+        .as = identity_eyes(c->ws->who),
         .min_interval_us = q->min_interval_ms * 1000,
     };
     if (queries_subscribe(d->live, &r))

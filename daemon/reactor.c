@@ -10,6 +10,7 @@
 #include "daemon/hub.h"
 #include "daemon/hub_subs.h"
 #include "daemon/query_events.h"
+#include "daemon/renewal.h"
 #include "daemon/room.h"
 #include "daemon/sockstat.h"
 #include "daemon/system_events.h"
@@ -188,7 +189,8 @@ static void tick(lws_sorted_usec_list_t *sul)
 {
     reactor *r = list_entry(sul, reactor, tick);
     const config *cfg = daemon_config(r->d);
-    int64_t now = clock_mono_us();
+    int64_t now = clock_mono_us(), wall = clock_wall_us();
+    uint64_t generation = auth_generation(r->d->auth);
     list_each_safe(it, &r->conns)
     {
         conn *c = list_entry(it, conn, link);
@@ -201,6 +203,7 @@ static void tick(lws_sorted_usec_list_t *sul)
             continue;
         }
         tell_progress(c, now);
+        renewal_look(c, generation, wall);
         if (c->state == CONN_WS)
             ws_tick(c, now);
     }

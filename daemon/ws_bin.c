@@ -8,6 +8,7 @@
 #include "daemon/hub_subs.h"
 #include "daemon/metrics_streams.h"
 #include "daemon/params.h"
+#include "daemon/topic_rights.h"
 #include "daemon/ws.h"
 #include "daemon/ws_asks.h"
 #include "daemon/ws_requests.h"
@@ -143,7 +144,7 @@ static void published(conn *c, void *arg, int64_t delivered)
 static bool publish_json(const request *q, broadcast_request *b, error *e)
 {
     char topic[TOPIC_ROOM];
-    publication *p = params_broadcast(b, e);
+    publication *p = topic_rights_publish(q->c, b->channel, e) ? params_broadcast(b, e) : NULL;
     if (!p)
         return false;
     params_channel_topic(b->channel, topic);

@@ -8,6 +8,7 @@
 #include "daemon/hub_subs.h"
 #include "daemon/http.h"
 #include "daemon/params.h"
+#include "daemon/topic_rights.h"
 #include "daemon/ws.h"
 
 #include <stdio.h>
@@ -85,7 +86,8 @@ static void take_message(conn *c, bool binary, const char *p, size_t n)
     const bin_body body = {.form = binary ? BIN_BODY_BINARY : BIN_BODY_TEXT, .p = p, .n = n};
     broadcast_request b = {.channel = s->topic + strlen("channel:")};
     error e;
-    b.message = bin_body_json(&body, &e);
+    if (topic_rights_publish(c, b.channel, &e))
+        b.message = bin_body_json(&body, &e);
     publication *made = b.message ? params_broadcast(&b, &e) : NULL;
     json_decref(b.message);
     if (made)

@@ -1,6 +1,7 @@
 /* The topic `replication`, and the endpoint /api/v1/ws/replication, which has no other. */
 #include "daemon/envelope.h"
 #include "daemon/hub_subs.h"
+#include "daemon/topic_rights.h"
 #include "daemon/ws.h"
 #include "daemon/ws_json.h"
 #include "daemon/ws_requests.h"
@@ -14,10 +15,14 @@ static bool ask(conn *c, replication_request *q, const char *id, error *e)
 {
     const sub_request wanted = {
         .topic = "replication",
+        .tables = q->tables,
+        .n_tables = q->tables ? q->n_tables : 0,
         .has_since = q->has_since,
         .since = q->since,
     };
-    sub *s = hub_sub_new(c, &wanted, id, e);
+    sub *s = topic_rights_replicate(c, wanted.tables, wanted.n_tables, e)
+                 ? hub_sub_new(c, &wanted, id, e)
+                 : NULL;
     if (!s)
         return false;
     s->source = &c->r->d->consumers;
@@ -26,6 +31,7 @@ static bool ask(conn *c, replication_request *q, const char *id, error *e)
     q->form = ws_form_of(c);
     q->connection = c->ws->id;
     q->user = c->ws->who->name;
+    q->as = identity_eyes(c->ws->who);
     if (replication_subscribe(c->r->d->replication, q))
         return true;
     hub_sub_free(s);

@@ -5,6 +5,7 @@
 #include "daemon/encode.h"
 #include "daemon/http.h"
 #include "daemon/params.h"
+#include "daemon/renewal.h"
 #include "daemon/system_events.h"
 #include "daemon/ws.h"
 #include "daemon/ws_status.h"
@@ -55,8 +56,7 @@ bool ws_request_auth(conn *c, const char *id, json_t *input, error *e)
         identity_release(who);
         return false;
     }
-    identity_release(c->ws->who);
-    c->ws->who = who;
+    renewal_take(c, who);
     ws_request_protocol(c)->begin_result(&w, &out, id, RESULT_AUTHENTICATED);
     jw_key(&w, "user");
     jw_str(&w, who->name);

@@ -4,6 +4,7 @@
 #include "daemon/hub_subs.h"
 #include "daemon/metrics_streams.h"
 #include "daemon/params.h"
+#include "daemon/topic_rights.h"
 #include "daemon/ws.h"
 #include "daemon/ws_requests.h"
 #include "feed/position.h"
@@ -231,7 +232,8 @@ static bool publish(conn *c, const char *id, json_t *input, bool broadcast, erro
     json_field fields[JSON_FIELDS(to_all)];
     memcpy(fields, to_all, sizeof fields);
     fields[1].required = !broadcast;
-    if (!ws_request_read(c, input, fields, JSON_FIELDS(fields), e))
+    if (!ws_request_read(c, input, fields, JSON_FIELDS(fields), e) ||
+        !topic_rights_publish(c, b.channel, e))
         return false;
     char topic[TOPIC_ROOM];
     publication *p = params_broadcast(&b, e);

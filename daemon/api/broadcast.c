@@ -8,6 +8,7 @@
 #include "daemon/audience.h"
 #include "daemon/conn_describe.h"
 #include "daemon/params.h"
+#include "daemon/topic_rights.h"
 
 enum { MAX_TARGETS = 1000 };
 
@@ -87,7 +88,8 @@ void api_broadcast(request *q)
     uint64_t targets[MAX_TARGETS];
     char topic[TOPIC_ROOM];
     error e;
-    publication *p = read_targets(json_object_get(d, "target_connections"), targets, &to, &e)
+    bool may = !b.channel || topic_rights_publish(q->c, b.channel, &e);
+    publication *p = may && read_targets(json_object_get(d, "target_connections"), targets, &to, &e)
                          ? params_broadcast(&b, &e)
                          : NULL;
     if (!p) {

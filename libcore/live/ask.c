@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/viewer.h"
 #include "feed/tokens.h"
 #include "live/state.h"
 
@@ -11,6 +12,7 @@ void lq_ask_free(lq_ask *a)
 {
     if (!a)
         return;
+    viewer_release(a->as);
     arena_free(&a->mem);
     mem_free(a);
 }
@@ -67,14 +69,28 @@ static bool add_params(buf *out, const engine_stmt *stmt, arena *mem)
     return !out->failed;
 }
 
-static bool digest(lq_ask *a, const char *identity)
+/* Who asks, too where everything may be read: the statement itself may ask who it is for. */
+static bool add_viewer(buf *out, const viewer *as)
+{
+    char key[VIEWER_KEY + 1];
+    if (!viewer_key(as, key))
+        return false;
+    buf_adds(out, key);
+    if (as)
+        buf_addf(out, " %zu:%s %s", strlen(as->user ? as->user : ""), as->user ? as->user : "",
+                 as->claims ? as->claims : "");
+    buf_addc(out, '\0');
+    return !out->failed;
+}
+
+static bool digest(lq_ask *a, const viewer *as)
 {
     unsigned n = 0;
     buf all = BUF_INIT;
-    buf_add(&all, identity, strlen(identity) + 1);
+    bool known = add_viewer(&all, as);
     buf_add(&all, a->stmt.sql, strlen(a->stmt.sql) + 1);
     buf_addc(&all, a->stmt.names ? 'n' : 'p');
-    bool ok = add_params(&all, &a->stmt, &a->mem) &&
+    bool ok = known && add_params(&all, &a->stmt, &a->mem) &&
               EVP_Digest(all.data, all.len, a->digest, &n, EVP_sha256(), NULL) == 1;
     buf_free(&all);
     for (size_t i = 0; ok && i < LIVE_HASH / 2; i++)
@@ -119,10 +135,16 @@ static bool copy_params(lq_ask *a, const engine_stmt *from)
     return true;
 }
 
-lq_ask *lq_ask_new(const engine_stmt *stmt, const char *identity)
+static bool copy_viewer(lq_ask *a, const viewer *as)
+{
+    a->as = as ? viewer_keep(as) : NULL;
+    return a->as || !as;
+}
+
+lq_ask *lq_ask_new(const engine_stmt *stmt, const viewer *as)
 {
     lq_ask *a = mem_zalloc(sizeof *a);
-    if (a && copy_sql(a, stmt->sql) && copy_params(a, stmt) && digest(a, identity))
+    if (a && copy_sql(a, stmt->sql) && copy_params(a, stmt) && copy_viewer(a, as) && digest(a, as))
         return a;
     lq_ask_free(a);
     return NULL;

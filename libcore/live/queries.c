@@ -287,9 +287,9 @@ void queries_add_listener(queries *f, int listener, mailbox *box)
     pthread_mutex_unlock(&f->lock);
 }
 
-bool queries_hash(const engine_stmt *stmt, const char *identity, char out[LIVE_HASH + 1])
+bool queries_hash(const engine_stmt *stmt, const viewer *as, char out[LIVE_HASH + 1])
 {
-    lq_ask *a = lq_ask_new(stmt, identity);
+    lq_ask *a = lq_ask_new(stmt, as);
     if (a)
         memcpy(out, a->hash, LIVE_HASH + 1);
     lq_ask_free(a);
@@ -309,7 +309,7 @@ static lq_sub *sub_from(const query_request *r)
     s->form = r->form;
     s->interval_us = r->min_interval_us;
     s->answer = lq_msg_new(FEED_REFUSED, s);
-    s->ask = lq_ask_new(r->stmt, r->identity);
+    s->ask = lq_ask_new(r->stmt, r->as);
     if (s->answer && s->ask)
         return s;
     lq_sub_free(s);

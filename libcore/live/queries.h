@@ -1,6 +1,6 @@
 /* Live queries: a SELECT's result, and then what changes in it, for as long as somebody listens.
  *
- * A live query is a statement with its parameters and the identity that asks. Whoever subscribes to
+ * A live query is a statement with its parameters and the viewer that asks. Whoever subscribes to
  * the same one shares it: it runs once for all of them, on a reader thread of the engine, whenever
  * a commit has touched a table it reads. Its result is compared with the one before, and only the
  * difference is sent (live/event.h has the form of both).
@@ -72,14 +72,15 @@ void queries_free(queries *q);
 void queries_add_listener(queries *q, int listener, mailbox *box);
 
 /* The name of a query in topics: "query:" and this. False when memory is out. Any thread. */
-bool queries_hash(const engine_stmt *stmt, const char *identity, char out[LIVE_HASH + 1]);
+bool queries_hash(const engine_stmt *stmt, const viewer *as, char out[LIVE_HASH + 1]);
 
 typedef struct query_request {
     int listener;
     uint64_t sub; /* the listener's number, unique per listener and never used again */
     int form;
     const engine_stmt *stmt;
-    const char *identity;    /* whose eyes the query sees with: never shared between two */
+    const viewer *as;        /* whose eyes the query sees with (copied): never shared by two who see
+                                differently, or are different users. NULL: the daemon itself */
     int64_t min_interval_us; /* 0: the default */
 } query_request;
 

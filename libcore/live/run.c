@@ -113,6 +113,7 @@ lq_run *lq_run_new(queries *f, lq_query *q)
     r->job.sink = &r->sink;
     r->job.stmts = &q->ask->stmt;
     r->job.n_stmts = 1;
+    r->job.as = q->ask->as;
     r->job.readonly = true;
     r->job.origin.wanted = true;
     r->job.max_rows = r->max_rows;

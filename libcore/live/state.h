@@ -46,8 +46,9 @@ typedef struct lq_mail {
 typedef struct lq_ask {
     arena mem; /* holds the statement */
     engine_stmt stmt;
+    const viewer *as; /* kept; NULL: the daemon itself */
     bool moved; /* the text is not the one that was sent: places in it mean nothing to the sender */
-    unsigned char digest[LQ_DIGEST]; /* of statement, parameters and identity */
+    unsigned char digest[LQ_DIGEST]; /* of statement, parameters and viewer */
     char hash[LIVE_HASH + 1];        /* its first digits */
 } lq_ask;
 
@@ -226,7 +227,7 @@ void lq_count(_Atomic int64_t *what, int64_t n);
  */
 
 /* NULL when memory is out. Any thread. */
-lq_ask *lq_ask_new(const engine_stmt *stmt, const char *identity);
+lq_ask *lq_ask_new(const engine_stmt *stmt, const viewer *as);
 void lq_ask_free(lq_ask *a); /* NULL is fine */
 /* The interval that subscribers who want this one share. */
 int64_t lq_interval(int64_t wanted_us, int64_t least_us);

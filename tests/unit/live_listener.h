@@ -284,11 +284,10 @@ static void watcher_ask(watcher *w, uint64_t number, const engine_stmt *stmt, in
         .sub = number,
         .form = form,
         .stmt = stmt,
-        .identity = "root",
         .min_interval_us = interval_us,
     };
     w->views[number].form = form;
-    assert_true(queries_hash(stmt, "root", w->views[number].hash));
+    assert_true(queries_hash(stmt, NULL, w->views[number].hash));
     assert_true(queries_subscribe(w->q, &r));
 }
 

@@ -509,7 +509,7 @@ static void subscribing_without_memory_is_refused(void **state)
     watcher *w = begin();
     value one = {.type = VALUE_INT, .i = 1};
     engine_stmt stmt = {.sql = "SELECT ?", .n_params = 1, .params = &one};
-    query_request r = {.listener = w->id, .sub = 1, .stmt = &stmt, .identity = "root"};
+    query_request r = {.listener = w->id, .sub = 1, .stmt = &stmt};
     unsigned long nth = 1;
     assert_true(queries_hash(&stmt, "root", w->views[1].hash));
     for (bool taken = false; !taken; nth++) {

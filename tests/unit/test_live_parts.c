@@ -23,7 +23,7 @@ static value text_value(const char *s)
 
 static void expect_normal(const char *sql, const char *want)
 {
-    lq_ask *a = lq_ask_new(&(engine_stmt){.sql = sql}, "root");
+    lq_ask *a = lq_ask_new(&(engine_stmt){.sql = sql}, NULL);
     assert_non_null(a);
     assert_string_equal(a->stmt.sql, want);
     assert_int_equal(a->moved, strcmp(sql, want) != 0);
@@ -46,7 +46,7 @@ static void spaces_and_comments_make_no_difference(void **state)
 
 static void ask(engine_stmt stmt, const char *identity, char hash[LIVE_HASH + 1])
 {
-    lq_ask *a = lq_ask_new(&stmt, identity);
+    lq_ask *a = lq_ask_new(&stmt, &(viewer){.user = identity});
     assert_non_null(a);
     memcpy(hash, a->hash, LIVE_HASH + 1);
     lq_ask_free(a);
@@ -98,7 +98,7 @@ static void asking_without_memory_is_refused(void **state)
     unsigned long nth = 1;
     for (lq_ask *a = NULL; !a; nth++) {
         mem_fail_nth(nth);
-        a = lq_ask_new(&stmt, "root");
+        a = lq_ask_new(&stmt, &(viewer){.user = "root"});
         mem_fail_nth(0);
         lq_ask_free(a);
     }

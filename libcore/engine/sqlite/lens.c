@@ -327,11 +327,13 @@ lens_result store_lens_apply(lens *base, const log_record *in, log_record *out, 
 {
     sqlite_lens *l = own(base);
 
+    functions_see(&l->c->functions, l->as);
     sqlite3_progress_handler(l->c->db, LOOK_OPS, on_progress, l);
     lens_result result = look(l, in->row, &l->now, e);
     if (result == LENS_SHOWN)
         result = look(l, in->old_row, &l->before, e);
     sqlite3_progress_handler(l->c->db, 0, NULL, NULL);
+    functions_see(&l->c->functions, NULL);
 
     if (result != LENS_SHOWN)
         return result;
