@@ -2,15 +2,15 @@
 
 #include <string.h>
 
-/* An address as proxies write it: bare, or with a port, then IPv6 in brackets. */
+/* An address as proxies write it: bare, or with a port, then IPv6 in brackets. "::" is nobody's. */
 static bool read_hop(const char *text, size_t n, ip_address *out)
 {
     const char *close = n && text[0] == '[' ? memchr(text, ']', n) : NULL;
     if (close)
-        return ip_parse(text + 1, (size_t)(close - text - 1), out);
+        return ip_parse(text + 1, (size_t)(close - text - 1), out) && ip_is_known(out);
     const char *colon = memchr(text, ':', n);
     bool port = colon && !memchr(colon + 1, ':', n - (size_t)(colon + 1 - text));
-    return ip_parse(text, port ? (size_t)(colon - text) : n, out);
+    return ip_parse(text, port ? (size_t)(colon - text) : n, out) && ip_is_known(out);
 }
 
 ip_address forwarded_client(const char *header, const ip_address *peer, const networks *proxies)
