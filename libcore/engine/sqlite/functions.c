@@ -30,13 +30,34 @@ static void result_json(sqlite3_context *ctx, const json_t *v)
     free(text); /* jansson's */
 }
 
+static void forget(functions *f)
+{
+    json_decref(f->claims);
+    mem_free(f->text);
+    f->claims = NULL;
+    f->text = NULL;
+}
+
+/* The viewer's claims. Who asks next is often the same. False when memory is out. */
+static bool know_claims(functions *f)
+{
+    const char *text = f->viewer && f->viewer->claims ? f->viewer->claims : "{}";
+    if (f->text && strcmp(f->text, text) == 0)
+        return true;
+    forget(f);
+    f->text = mem_strndup(text, strlen(text));
+    f->claims = f->text ? json_loads(text, 0, NULL) : NULL;
+    return f->text != NULL;
+}
+
 static void claim(sqlite3_context *ctx, int n, sqlite3_value **args)
 {
     functions *f = sqlite3_user_data(ctx);
     (void)n;
-    if (!f->parsed && f->viewer && f->viewer->claims)
-        f->claims = json_loads(f->viewer->claims, 0, NULL);
-    f->parsed = true;
+    if (!know_claims(f)) {
+        sqlite3_result_error_nomem(ctx);
+        return;
+    }
     const char *name = (const char *)sqlite3_value_text(args[0]);
     const json_t *v = name ? json_object_get(f->claims, name) : NULL;
     if (json_is_string(v))
@@ -139,15 +160,12 @@ bool functions_install(functions *f, sqlite3 *db, const unsigned char *key, erro
 
 void functions_see(functions *f, const viewer *v)
 {
-    functions_free(f);
     f->viewer = v;
 }
 
 void functions_free(functions *f)
 {
-    json_decref(f->claims);
-    f->claims = NULL;
-    f->parsed = false;
+    forget(f);
     f->viewer = NULL;
 }
 

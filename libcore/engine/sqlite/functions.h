@@ -18,8 +18,8 @@ enum { MASK_KEY_SIZE = 32 };
 /* What the functions of one connection look at. */
 typedef struct functions {
     const viewer *viewer;     /* NULL: the daemon itself */
-    json_t *claims;           /* owned; of this viewer, NULL until somebody asks, or none */
-    bool parsed;              /* claims is what there is */
+    char *text;               /* owned: the claims that were asked for last, */
+    json_t *claims;           /* owned: and what they say; NULL: nothing */
     const unsigned char *key; /* MASK_KEY_SIZE bytes, which outlive the connection */
 } functions;
 
