@@ -245,7 +245,7 @@ async def channels():
         got = rest.call("POST", "/rpc", {"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         rest.close()
         return got
-    got = await in_thread(rpc, nell, "publish", {"channel": "news.x", "message": 1})
+    got = await in_thread(rpc, sam, "broadcast", {"channel": "news.x", "message": 1})
     assert got["error"]["code"] == -32004, got
     got = await in_thread(rpc, nell, "query", {"sql": "SELECT 1"})
     assert got["error"]["code"] == -32004, got
