@@ -276,6 +276,13 @@ static const job_sink_ops sink_ops = {
 /* ---- reactor thread ----------------------------------------------------------------------------
  */
 
+void run_bound_rows(run *r)
+{
+    int64_t most = daemon_config(r->c->r->d)->max_rows;
+    if (most > 0 && (r->job.max_rows <= 0 || r->job.max_rows > most))
+        r->job.max_rows = most;
+}
+
 run *run_new(conn *c, const run_encoder *encoder, job_kind kind)
 {
     run *r = xalloc(sizeof *r);

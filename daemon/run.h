@@ -107,6 +107,8 @@ typedef struct run {
 } run;
 
 run *run_new(conn *c, const run_encoder *encoder, job_kind kind);
+/* Holds a client's statement to the setting max_rows, whatever it asks for itself. */
+void run_bound_rows(run *r);
 /* Links it to its connection and hands it to the engine. */
 void run_submit(run *r);
 /* Bytes of a chunk were handed to the socket (reactor thread). */

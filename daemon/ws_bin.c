@@ -53,6 +53,7 @@ static bool run_statement(const request *q, const run_encoder *encoder, error *e
     }
     if (q->id)
         ws_run_name(r, q->id);
+    run_bound_rows(r);
     run_submit(r);
     return true;
 }

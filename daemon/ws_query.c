@@ -204,6 +204,7 @@ static bool on_query(conn *c, json_t *root, error *e)
     r->on_chunk = send_chunk;
     r->on_done = query_done;
     s->now = r;
+    run_bound_rows(r);
     run_submit(r);
     return true;
 }

@@ -178,6 +178,7 @@ bool ws_request_query(conn *c, const char *id, json_t *input, error *e)
     }
     if (id && c->ws && ws_request_protocol(c)->cancel_name(id, name, sizeof name))
         ws_run_name(r, name);
+    run_bound_rows(r);
     run_submit(r);
     return true;
 }

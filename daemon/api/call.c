@@ -33,6 +33,7 @@ static void call(request *q, const stored_query *is, json_t *params, const call_
     run *r = run_new(q->c, api_result_encoder(q), JOB_QUERY);
     if (fill(&r->job, is, params, limits, &e)) {
         http_answer_with(q, r);
+        run_bound_rows(r);
         run_submit(r);
         return;
     }

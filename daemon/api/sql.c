@@ -41,6 +41,7 @@ void api_run_query(request *q)
     if (!r)
         return;
     http_answer_with(q, r);
+    run_bound_rows(r);
     run_submit(r);
 }
 
@@ -56,6 +57,7 @@ void api_query_in_transaction(request *q)
         return;
     }
     http_answer_with(q, r);
+    run_bound_rows(r);
     run_submit(r);
 }
 
@@ -101,5 +103,6 @@ void api_run_batch(request *q)
     if (timeout_ms)
         r->job.timeout_us = timeout_ms * 1000;
     http_answer_with(q, r);
+    run_bound_rows(r);
     run_submit(r);
 }

@@ -71,6 +71,20 @@ load helper
   case_of limits slow_heads
 }
 
+@test "rows of an answer: no more than max_rows, whatever is asked for, and the answer says so" {
+  start_daemon --max-rows 5
+  local many='WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) SELECT i FROM n'
+  for more in '' ', "max_rows": 50' ', "max_rows": 9007199254740993'; do
+    api POST /query "{\"sql\": \"$many\"$more}"
+    jq -e '(.rows | length) == 5 and .truncated' <<<"$body"
+  done
+  api POST /query "{\"sql\": \"$many\", \"max_rows\": 3}"
+  jq -e '(.rows | length) == 3 and .truncated' <<<"$body"
+  api POST /batch "{\"statements\": [{\"sql\": \"$many\"}, {\"sql\": \"$many\"}]}"
+  jq -e '[.results[] | .rows | length] == [5, 5]' <<<"$body"
+  case_of limits rows_over_websocket "$many"
+}
+
 @test "header smuggling: what two servers could read in two ways is refused" {
   start_daemon
   case_of limits smuggling

@@ -304,6 +304,20 @@ def messages_everywhere():
     alive()
 
 
+def rows_over_websocket(many):
+    session = raw.RawSession()
+    session.recv()
+    session.message("query", {"sql": many, "max_rows": 50})
+    rows = 0
+    while True:
+        m = session.recv()
+        rows += len(m["payload"].get("rows", []))
+        if m["type"] != "query_result" or m["payload"].get("part", "end") == "end":
+            break
+    assert rows == 5, (rows, m)
+    session.close()
+
+
 # ---- time -----------------------------------------------------------------------------------------
 
 
