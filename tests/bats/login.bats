@@ -330,6 +330,32 @@ used_up() { used=$((used + 1)); is_refused "$1"; }
   expect_problem 429 RATE_LIMIT_EXCEEDED
 }
 
+@test "an open WebSocket loses its rights within a second of the end of its login" {
+  start_daemon
+  user anna '{"roles": ["admin"]}'
+  for how in logout revoke refresh disable; do
+    logged_in anna
+    background "$PYTHON" "$LIB/login_ws.py" "$access" "$T/ws"
+    wait_until test -s "$T/ws"
+    changed=$(date +%s.%N)
+    case $how in
+    logout) TOKEN=$access api POST /auth/logout ;;
+    revoke) api DELETE "/admin/sessions/$session" ;;
+    refresh)
+      local first=$refresh_token
+      refresh "$first"
+      refresh "$first"
+      ;;
+    disable) api PATCH /admin/users/anna '{"disabled": true}' ;;
+    esac
+    wait_exit "$BG" 10 || { echo "$how" >&2; cat "$T/ws"; false; }
+    jq -e --argjson changed "$changed" --argjson slow "$SLOW" \
+      '.code == 1008 and .closed - $changed < 1.5 * $slow' "$T/ws.end"
+    rm "$T/ws" "$T/ws.end"
+    is_refused "$access"
+  done
+}
+
 @test "a hash of an old cost is made anew at the next login" {
   start_daemon --password-cost 1
   user anna
