@@ -119,12 +119,9 @@ refused() { # TEXT FLAG...
   # No ticket spares the certificate: not in 1.3 and not in 1.2.
   for version in -tls1_3 -tls1_2; do
     openssl s_client -connect "127.0.0.1:$PORT" $version -cert "$T/alice.pem" -key "$T/alice.key" \
-      -sess_out "$T/session" -ign_eof >"$T/first" 2>&1 <<<$'GET /api/v1/health/liveness HTTP/1.1\nHost: localhost\nConnection: close\n' || true
+      -ign_eof >"$T/first" 2>&1 <<<$'GET /api/v1/health/liveness HTTP/1.1\nHost: localhost\nConnection: close\n' || true
     grep -q 'HTTP/1.1 200' "$T/first"
-    [ -s "$T/session" ] || continue
-    run openssl s_client -connect "127.0.0.1:$PORT" $version -sess_in "$T/session" </dev/null
-    [[ $output != *"Reused, TLS"* ]]
-    rm "$T/session"
+    run ! grep -qi 'session ticket' "$T/first"
   done
   # The daemon still answers, and the command line has its certificate to show.
   "$BIN" query --cert "$T/alice.pem" --key "$T/alice.key" "CREATE TABLE t(a)"
