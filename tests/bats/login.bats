@@ -356,6 +356,21 @@ used_up() { used=$((used + 1)); is_refused "$1"; }
   done
 }
 
+@test "an open WebSocket ends when its token does" {
+  start_daemon --session-access 3s
+  user anna '{"roles": ["admin"]}'
+  logged_in anna
+  background "$PYTHON" "$LIB/login_ws.py" "$access" "$T/ws"
+  wait_until test -s "$T/ws"
+  wait_exit "$BG" 10
+  jq -e '.code == 1008' "$T/ws.end"
+  is_refused "$access"
+  expect_problem 401 AUTH_EXPIRED
+  refresh "$refresh_token" # while the session lives on
+  take_tokens
+  opens "$access"
+}
+
 @test "a hash of an old cost is made anew at the next login" {
   start_daemon --password-cost 1
   user anna
