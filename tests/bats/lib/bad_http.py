@@ -109,15 +109,15 @@ def no_http_at_all():
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\xaa" * 500,  # TLS
         b"GET\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
-        b"GET  /  HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"get /api/v1/tables HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET  /  HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"get /api/v1/tables HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET /api/v1/tables HTTP/1.1\r\nHost x\r\n\r\n",
-        b"GET /api/v1/tables HTTP/1.1\r\n Host: x\r\n\r\n",
+        b"GET /api/v1/tables HTTP/1.1\r\n Host: localhost\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"SSH-2.0-OpenSSH_9\r\n",
-        b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"CONNECT x:80 HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ):
         s = raw.dial()
         try:

@@ -10,7 +10,7 @@ def _send_and_hang_up(body, key):
     text = json.dumps(body)
     with socket.create_connection(("127.0.0.1", port())) as s:
         s.sendall(
-            f"POST /api/v1/query HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token()}\r\n"
+            f"POST /api/v1/query HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token()}\r\n"
             f"Content-Type: application/json\r\nIdempotency-Key: {key}\r\n"
             f"Content-Length: {len(text)}\r\n\r\n{text}".encode()
         )

@@ -173,7 +173,7 @@ def names():
 
 
 def client_leaves():
-    head = f"GET /api/v1/metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token()}\r\n\r\n"
+    head = f"GET /api/v1/metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token()}\r\n\r\n"
     for _ in range(50):
         s = socket.create_connection(("127.0.0.1", port()))
         s.sendall(head.encode())

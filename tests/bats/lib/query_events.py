@@ -113,7 +113,7 @@ async def errors_and_cancels():
     # A client that leaves.
     c = socket.create_connection(("127.0.0.1", port()))
     body = '{"sql": "%s", "timeout_ms": 60000}' % LONG
-    c.sendall((f"POST /api/v1/query HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token()}\r\n"
+    c.sendall((f"POST /api/v1/query HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token()}\r\n"
                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}")
               .encode())
     start = await until(s, "start", protocol="http")
@@ -142,7 +142,7 @@ async def progress():
     rows = LONG.replace("count(*)", "i")
     c = socket.create_connection(("127.0.0.1", port()))
     body = '{"sql": "%s", "timeout_ms": 60000}' % rows
-    c.sendall((f"POST /api/v1/query HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token()}\r\n"
+    c.sendall((f"POST /api/v1/query HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token()}\r\n"
                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}")
               .encode())
     e = await until(s, "progress")
