@@ -420,6 +420,20 @@ static void hidden_values_reach_no_term(void **state)
           "END) IS NOT NULL",
           "[2]");
     access_release(v.access);
+    /* SQLite looks at a policy with a subquery last. */
+    viewer late = VIEWER(false, {.table = "orders",
+                                 .ops = ACCESS_SELECT,
+                                 .where = "EXISTS(SELECT 1 FROM members m WHERE m.tenant ="
+                                          " orders.tenant AND m.user = current_user())"});
+    check(f, &late,
+          "SELECT id FROM orders WHERE CASE item WHEN 'gold' THEN abs(-9223372036854775808) ELSE 1"
+          " END",
+          "[1]\n[2]");
+    check(f, &late,
+          "SELECT count(*) FROM orders WHERE json_extract(CASE item WHEN 'gold' THEN item"
+          " ELSE '1' END, '$') = 1",
+          "[2]");
+    access_release(late.access);
     viewer keyed = VIEWER(false, {TENANT, .expose_key = true});
     check(f, &keyed, "SELECT item FROM orders WHERE id = 2", "[\"ink\"]");
     check(f, &keyed, "SELECT item FROM orders WHERE id = 3", "");
