@@ -85,8 +85,9 @@ verdict auth_by_root_token(auth *a, const credential *c, identity **who, error *
     return VERDICT_YES;
 }
 
+/* Keys before the root's token: they are known by how they begin, the token only by its hash. */
 static authenticator *const chain[] = {
-    auth_by_root_token, auth_by_key, auth_by_jwt, auth_by_certificate, auth_by_peer,
+    auth_by_key, auth_by_root_token, auth_by_jwt, auth_by_certificate, auth_by_peer,
 };
 
 static void say_unknown(const credential *c, error *e)

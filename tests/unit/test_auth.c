@@ -250,6 +250,46 @@ static void a_start_cut_short_is_made_good(void **state)
     assert_int_equal(access(left, F_OK), -1);
 }
 
+static void a_key_is_somebody_else_than_its_user(void **state)
+{
+    char owner[IDENTITY_OWNER], other[IDENTITY_OWNER];
+    (void)state;
+    identity *user = identity_new(IDENTITY_USER, "ann", rights_new(NULL, 0), NULL);
+    identity *again = identity_new(IDENTITY_USER, "ann", rights_everything(), NULL);
+    identity *key = identity_new(IDENTITY_KEY, "ann", rights_new(NULL, 0), NULL);
+    identity *second = identity_new(IDENTITY_KEY, "ann", rights_new(NULL, 0), NULL);
+    assert_true(user && again && key && second);
+    snprintf(key->key, sizeof key->key, "k1");
+    snprintf(second->key, sizeof second->key, "k2");
+    assert_true(identity_same(user, again)); /* whatever he may by now */
+    assert_false(identity_same(user, key));
+    assert_false(identity_same(key, second));
+    assert_false(identity_same(user, NULL));
+    identity_owner(key, owner);
+    identity_owner(second, other);
+    assert_string_not_equal(owner, other);
+    identity_release(user);
+    identity_release(again);
+    identity_release(key);
+    identity_release(second);
+}
+
+static void a_scope_that_is_missing_is_named(void **state)
+{
+    error e;
+    (void)state;
+    const rights_role sql = {.scopes = SCOPE_sql};
+    identity *who = identity_new(IDENTITY_USER, "ann", rights_new(&sql, 1), NULL);
+    assert_non_null(who);
+    assert_true(identity_check(who, 0, &e));
+    assert_true(identity_check(who, SCOPE_sql, &e));
+    assert_false(identity_check(who, SCOPE_backup, &e));
+    assert_int_equal(e.code, ERR_PERMISSION_DENIED);
+    assert_non_null(strstr(e.hint, "backup"));
+    assert_false(identity_check(NULL, SCOPE_sql, &e));
+    identity_release(who);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +303,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_fails_is_told_and_leaves_no_token, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_database_holds_the_hash_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_start_cut_short_is_made_good, set_up, tear_down),
+        cmocka_unit_test(a_key_is_somebody_else_than_its_user),
+        cmocka_unit_test(a_scope_that_is_missing_is_named),
     };
     return cmocka_run_group_tests_name("auth", tests, NULL, NULL);
 }
