@@ -4,13 +4,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "auth/secret.h"
 #include "base/log.h"
 
 enum {
@@ -21,10 +21,9 @@ enum {
 
 static const char hash_key[] = "auth.root.sha256";
 
-/* A token is random enough to need no salt. */
 static bool digest(const char *p, size_t n, unsigned char out[ROOT_HASH_BYTES])
 {
-    return EVP_Digest(p, n, out, NULL, EVP_sha256(), NULL) == 1;
+    return secret_hash(p, n, out, NULL);
 }
 
 static bool cannot(const char *what, const char *path, error *e)
@@ -152,6 +151,6 @@ bool root_token_load(root_token *t, engine *g, const char *dir, error *e)
 bool root_token_is(const root_token *t, const char *token, size_t n)
 {
     unsigned char hash[ROOT_HASH_BYTES];
-    return n <= TOKEN_MAX && digest(token, n, hash) &&
+    return n == TOKEN_LENGTH && digest(token, n, hash) &&
            CRYPTO_memcmp(hash, t->hash, ROOT_HASH_BYTES) == 0;
 }

@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -107,9 +108,20 @@ bool secret_read_refresh(const char *p, size_t n, char id[SECRET_ID_LENGTH + 1])
     return true;
 }
 
+/* Found once, and kept for as long as the process lives: OpenSSL's search for it costs more than a
+ * short hash. */
+static EVP_MD *sha256;
+
+static void find_sha256(void)
+{
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
 bool secret_hash(const char *p, size_t n, unsigned char out[SECRET_HASH_BYTES], error *e)
 {
-    return EVP_Digest(p, n, out, NULL, EVP_sha256(), NULL) == 1 ||
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, find_sha256);
+    return (sha256 && EVP_Digest(p, n, out, NULL, sha256, NULL) == 1) ||
            error_set(e, ERR_INTERNAL_ERROR, "out of memory");
 }
 
