@@ -1,4 +1,5 @@
 # Users, roles and keys for tests of rights. Load it behind helper.
+# shellcheck shell=bash disable=SC2034,SC2154 # set here for the tests; set by api
 
 # role NAME JSON: makes or replaces a role.
 role() {
