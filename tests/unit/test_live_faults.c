@@ -509,9 +509,10 @@ static void subscribing_without_memory_is_refused(void **state)
     watcher *w = begin();
     value one = {.type = VALUE_INT, .i = 1};
     engine_stmt stmt = {.sql = "SELECT ?", .n_params = 1, .params = &one};
-    query_request r = {.listener = w->id, .sub = 1, .stmt = &stmt};
+    const viewer root = {.user = "root"};
+    query_request r = {.listener = w->id, .sub = 1, .stmt = &stmt, .as = &root};
     unsigned long nth = 1;
-    assert_true(queries_hash(&stmt, "root", w->views[1].hash));
+    assert_true(queries_hash(&stmt, &root, w->views[1].hash));
     for (bool taken = false; !taken; nth++) {
         mem_fail_nth(nth);
         taken = queries_subscribe(w->q, &r);
