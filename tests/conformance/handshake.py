@@ -1,5 +1,6 @@
 """The opening handshake (RFC 6455, 4.2)."""
 
+import os
 import base64
 
 from client import ABSENT, TEXT, Client, Gone, Wire, ping_message, refused, request
@@ -29,7 +30,7 @@ def good():
     {"Connection": "upgrade"},
     {"Connection": "keep-alive, Upgrade"},
     {"Connection": "Upgrade,keep-alive"},
-    {"Origin": "http://127.0.0.1"},
+    {"Origin": f"http://127.0.0.1:{os.environ['PORT']}"},
     {"X-Unknown": "x"},
     {"Host": "localhost"},
 )
