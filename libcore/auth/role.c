@@ -286,9 +286,7 @@ static void add_column(buf *sql, int *n, const char *table, const char *column)
 
 bool auth_role_probe(const access_grant *g, buf *sql)
 {
-    /* Every table's columns are others. */
-    bool any = strcmp(g->table, "*") == 0;
-    const char *table = any ? "_rustydb_any" : g->table;
+    const char *table = g->table; /* "*" is no table's name: the columns of all are others */
     int n = 0;
     buf_adds(sql, "SELECT 1 FROM ");
     sqlname_add(sql, table);

@@ -80,12 +80,60 @@ static bool is_defined(const place *at, const char *start, const char *end)
     return false;
 }
 
+/* Past a name or keyword; NULL when there is none. */
+static const char *past_name(const char *s)
+{
+    return s && is_name(s) ? sqlscan_blank(sqlscan_token(s)) : NULL;
+}
+
+static const char *past_word(const char *s, const char *word)
+{
+    const char *end = s ? sqlscan_token(s) : NULL;
+    return s && sqlscan_is(s, end, word) ? sqlscan_blank(end) : NULL;
+}
+
+/* Past what is in brackets; s when there are none. */
+static const char *past_brackets(const char *s)
+{
+    int level = 0;
+    const char *at = s;
+    while (at && *at) {
+        level += *at == '(' ? 1 : *at == ')' ? -1 : 0;
+        if (level <= 0 && *at != ')')
+            return s;
+        at = sqlscan_blank(sqlscan_token(at));
+        if (level == 0)
+            return at;
+    }
+    return s;
+}
+
+/* WITH and WINDOW are names, too, wherever they cannot be keywords.
+ * WITH [RECURSIVE] name [(columns)] AS [[NOT] MATERIALIZED] ( */
+static bool begins_with(const char *s)
+{
+    const char *recursive = past_word(s, "RECURSIVE");
+    const char *at = past_word(past_brackets(past_name(recursive ? recursive : s)), "AS");
+    const char *not = past_word(at, "NOT");
+    at = not ? not : at;
+    const char *materialized = past_word(at, "MATERIALIZED");
+    at = materialized ? materialized : at;
+    return at && *at == '(';
+}
+
+/* WINDOW name AS ( */
+static bool begins_window(const char *s)
+{
+    const char *at = past_word(past_name(s), "AS");
+    return at && *at == '(';
+}
+
 /* What a word makes of what follows. False: it is none of them. */
 static bool step_keyword(place *at, const char *s, const char *end)
 {
-    static const char *const ends[] = {"SELECT", "VALUES", "WHERE",     "GROUP",  "HAVING",
-                                       "ORDER",  "LIMIT",  "UNION",     "EXCEPT", "INTERSECT",
-                                       "WINDOW", "SET",    "RETURNING", NULL};
+    static const char *const ends[] = {"SELECT", "VALUES",    "WHERE", "GROUP",  "HAVING",
+                                       "ORDER",  "LIMIT",     "UNION", "EXCEPT", "INTERSECT",
+                                       "SET",    "RETURNING", NULL};
     static const char *const targets[] = {"INTO", "UPDATE", "TABLE", NULL};
     static const char *const clauses[] = {"OR",     "REPLACE", "ROLLBACK", "ABORT",  "FAIL",
                                           "IGNORE", "IF",      "NOT",      "EXISTS", NULL};
@@ -99,14 +147,15 @@ static bool step_keyword(place *at, const char *s, const char *end)
         return true;
     if (sqlscan_is(s, end, "IN")) {
         at->next = EXPECT_SET;
-    } else if (sqlscan_is(s, end, "WITH")) {
+    } else if (sqlscan_is(s, end, "WITH") && begins_with(sqlscan_blank(end))) {
         at->with[at->level] = true;
         at->next = EXPECT_WITH;
     } else if (sqlscan_is(s, end, "JOIN") ||
                (sqlscan_is(s, end, "FROM") && !at->after_distinct)) { /* a IS DISTINCT FROM b */
         at->from[at->level] = true;
         at->next = EXPECT_TABLE;
-    } else if (is_any(s, end, ends)) {
+    } else if (is_any(s, end, ends) ||
+               (sqlscan_is(s, end, "WINDOW") && begins_window(sqlscan_blank(end)))) {
         at->from[at->level] = at->with[at->level] = false;
         at->next = EXPECT_NOTHING;
     } else if (is_any(s, end, targets)) {
@@ -133,6 +182,9 @@ static bool step_mark(place *at, char c)
         at->level--;
         while (at->n_names > 0 && at->names[at->n_names - 1].level > at->level)
             at->n_names--;
+    } else if (c == ';') { /* of a trigger: what WITH defines ends with its statement */
+        at->n_names = 0;
+        at->from[at->level] = at->with[at->level] = false;
     } else if (c == ',' && at->with[at->level]) {
         at->next = EXPECT_WITH;
     } else if (c == ',' && at->from[at->level]) {

@@ -228,6 +228,78 @@ untouched() {
   untouched
 }
 
+@test "what SQLite reads without asking: rows copied whole, and columns that are joined" {
+  sql 'CREATE TABLE empty(id INTEGER PRIMARY KEY, body TEXT)'
+  sql 'CREATE TABLE wide(id INTEGER PRIMARY KEY, owner TEXT, title TEXT, secret TEXT)'
+  sql 'CREATE TABLE staff(id INTEGER PRIMARY KEY, name TEXT, pay TEXT)'
+  sql "INSERT INTO staff VALUES (1, 'ann', '$SECRET-pay')"
+  role copier '{"tables":[
+    {"table":"empty","operations":["select","insert","delete"]},
+    {"table":"wide","operations":["select","insert","delete"]},
+    {"table":"staff","operations":["select"],"columns":["id","name"]}]}'
+  api PATCH /admin/users/mallory '{"roles":["thief","copier"]}'
+  [ "$status_code" = 200 ]
+  refused 'INSERT INTO empty SELECT * FROM vault' 'INSERT INTO empty SELECT * FROM (vault)' \
+    'INSERT INTO empty SELECT * FROM main.vault AS pub' "INSERT INTO empty SELECT * FROM 'vault'" \
+    'REPLACE INTO empty SELECT * FROM vault' 'INSERT INTO wide SELECT * FROM notes' \
+    'INSERT INTO wide SELECT * FROM main.notes' 'EXPLAIN INSERT INTO empty SELECT * FROM vault' \
+    'INSERT INTO empty SELECT * FROM _rustydb_meta'
+  refused "SELECT body FROM (SELECT 'z' AS body) x FULL JOIN vault USING (body)" \
+    'SELECT * FROM vault NATURAL FULL JOIN (SELECT 1 AS body)' \
+    "SELECT title FROM (SELECT 'z' AS title) x FULL JOIN main.notes USING (title)" \
+    "SELECT pay FROM (SELECT 'z' AS pay) x FULL JOIN staff USING (pay)" \
+    "SELECT count(*) FROM staff JOIN (SELECT '$SECRET-pay' AS pay) USING (pay)" \
+    'SELECT pay FROM staff NATURAL FULL JOIN (SELECT 1 AS pay)' \
+    "SELECT value FROM (SELECT 1 AS value) x FULL JOIN _rustydb_meta USING (value)" \
+    "SELECT sql FROM (SELECT 1 AS sql) x FULL JOIN sqlite_schema USING (sql)"
+  fruitless "SELECT secret FROM (SELECT 'z' AS secret) x FULL JOIN notes USING (secret)" \
+    "SELECT title FROM (SELECT 'z' AS title) x FULL JOIN notes USING (title)"
+  # What is granted still goes.
+  sql_as mallory 'SELECT name FROM staff JOIN pub USING (id)'
+  [ "$(jq -c .rows <<<"$body")" = '[["ann"]]' ]
+  sql_as mallory 'INSERT INTO empty SELECT * FROM pub'
+  [ "$(jq -c .changes <<<"$body")" = 2 ]
+  # Not even who may everything reads the tables of the database itself.
+  local statement
+  for statement in 'INSERT INTO wide SELECT * FROM _rustydb_meta' \
+    'SELECT value FROM (SELECT 1 AS value) x FULL JOIN _rustydb_meta USING (value)' \
+    'CREATE VIEW peek AS SELECT value FROM (SELECT 1 AS value) x FULL JOIN "_rustydb_meta" USING (value)'; do
+    api POST /query "$(jq -cn --arg s "$statement" '{sql: $s}')"
+    [ "$status_code" = 403 ] || { echo "$statement: $body" >&2; return 1; }
+  done
+  untouched
+}
+
+@test "what is made for others to run reads nothing that its maker may not" {
+  role architect '{"scopes":["sql","schema"],"tables":[
+    {"table":"pub","operations":["select","insert","update","delete"]},
+    {"table":"mine","operations":["select","insert","update","delete"]},
+    {"table":"mine_content","operations":["select","insert","update","delete"]},
+    {"table":"mine_data","operations":["select","insert","update","delete"]},
+    {"table":"mine_idx","operations":["select","insert","update","delete"]},
+    {"table":"mine_docsize","operations":["select","insert","update","delete"]},
+    {"table":"mine_config","operations":["select","insert","update","delete"]}]}'
+  user eve architect
+  local statement
+  for statement in \
+    'CREATE TRIGGER a AFTER INSERT ON log BEGIN INSERT INTO pub(title) SELECT body FROM vault; END' \
+    'CREATE TRIGGER b AFTER INSERT ON pub BEGIN SELECT 1 AS with, vault FROM (SELECT 1 AS vault); INSERT INTO pub(title) SELECT body FROM vault; END' \
+    'CREATE TRIGGER c AFTER INSERT ON pub BEGIN INSERT INTO pub(title) SELECT body FROM pub AS window, vault; END' \
+    'CREATE TRIGGER d AFTER INSERT ON pub BEGIN INSERT INTO pub(title) WITH vault AS (SELECT 1 AS body) SELECT body FROM vault LIMIT 0; INSERT INTO pub(title) SELECT body FROM vault; END' \
+    'CREATE VIEW mine AS SELECT body FROM vault' \
+    "CREATE VIRTUAL TABLE mine USING fts5(body, content='vault', content_rowid='id')" \
+    "CREATE VIRTUAL TABLE mine USING fts5(body, c = 'vault', content_rowid='id')"; do
+    sql_as eve "$statement"
+    [ "$status_code" = 403 ] || { echo "$statement: $body" >&2; return 1; }
+  done
+  for statement in 'CREATE VIEW mine AS WITH p AS (SELECT title FROM pub) SELECT title FROM p' 'DROP VIEW mine' \
+    'CREATE VIRTUAL TABLE mine USING fts5(body)' 'DROP TABLE mine' \
+    'CREATE TRIGGER e AFTER INSERT ON pub BEGIN UPDATE pub SET title = title; END'; do
+    sql_as eve "$statement"
+    [ "$status_code" = 200 ] || { echo "$statement: $body" >&2; return 1; }
+  done
+}
+
 @test "import and export" {
   as mallory api GET /tables/vault/export
   [[ $status_code == 40[34] ]]

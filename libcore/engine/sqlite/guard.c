@@ -4,11 +4,14 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "base/sqltables.h"
 #include "engine/sqlite/analyze.h"
 #include "engine/sqlite/permit.h"
 #include "engine/sqlite/reads.h"
 #include "engine/sqlite/shadows.h"
 #include "engine/sqlite/sqltext.h"
+
+enum { NAME_ROOM = 256 };
 
 typedef enum pragma_use {
     PRAGMA_ANY,      /* with and without a value */
@@ -218,6 +221,8 @@ static int authorize(void *arg, int action, const char *a, const char *b, const 
             return permit_action(g, action, a, b, schema, trigger);
         return sql_is_internal_name(a) ? SQLITE_IGNORE : SQLITE_OK;
     case SQLITE_SELECT:
+        g->selects = true;
+        return SQLITE_OK;
     case SQLITE_RECURSIVE:
         return SQLITE_OK;
     }
@@ -253,6 +258,24 @@ void guard_install(guard *g, sqlite3 *db)
     sqlite3_set_authorizer(db, authorize, g);
 }
 
+static bool is_open_name(void *arg, const char *start, const char *end, bool qualified)
+{
+    char *name = arg;
+    (void)qualified;
+    return sqltables_name(start, end, name, NAME_ROOM) && !sql_is_internal_name(name);
+}
+
+bool guard_text(const char *sql, error *e)
+{
+    char name[NAME_ROOM] = "_rustydb";
+    if (!strcasestr(sql, name) || sqltables_each(sql, is_open_name, name))
+        return true;
+    guard g = {.refused.code = ERR_NONE};
+    refuse_internal(&g, name);
+    *e = g.refused;
+    return false;
+}
+
 void guard_reset(guard *g)
 {
     mem_free(g->ddl_table);
@@ -263,6 +286,7 @@ void guard_reset(guard *g)
     g->schema = g->needs_writer = g->no_cache = false;
     g->shadowed = g->unclear = g->keeps_rows = g->makes_trigger = false;
     g->alters = g->wrote_schema = false;
+    g->makes_view = g->makes_virtual = g->inserts = g->selects = false;
     g->refused.code = ERR_NONE;
 }
 

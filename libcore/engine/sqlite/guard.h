@@ -28,8 +28,9 @@ typedef struct guard {
     bool in_tx;      /* inside an interactive transaction or an atomic batch */
     bool vacuum;     /* VACUUM runs: it attaches a nameless file and reads everything */
     bool names_main; /* the statement's text has the name main in it */
-    bool stepping;   /* a statement runs: what is asked is of one that SQLite prepares anew */
-    const viewer *viewer;          /* whose rights count; NULL: of somebody who may everything */
+    const char *joins;    /* the text, where it joins by NATURAL or USING; while it is prepared */
+    bool stepping;        /* a statement runs: what is asked is of one that SQLite prepares anew */
+    const viewer *viewer; /* whose rights count; NULL: of somebody who may everything */
     const char *structured;        /* job.structured */
     const struct shadows *shadows; /* of the connection */
 
@@ -46,6 +47,10 @@ typedef struct guard {
     bool unclear;       /* reads rows without columns, of a shadow or of the table itself */
     bool keeps_rows;    /* changes a table of which the viewer may not delete rows */
     bool makes_trigger; /* CREATE TRIGGER */
+    bool makes_view;    /* CREATE VIEW */
+    bool makes_virtual; /* CREATE VIRTUAL TABLE */
+    bool inserts;       /* the text itself inserts into a table */
+    bool selects;       /* SQLite has asked about a SELECT */
     bool alters;        /* ALTER or DROP, and may: SQLite looks through the schema for it */
     bool wrote_schema;  /* SQLite has written into the schema's table for it */
     error refused;      /* why SQLite was told to refuse, code ERR_NONE when it was not */
@@ -54,6 +59,9 @@ typedef struct guard {
 /* Makes the guard watch over a connection; it must live as long as the connection. */
 void guard_install(guard *g, sqlite3 *db);
 void guard_reset(guard *g);
+/* Whether a text names no internal table: SQLite does not ask about all that it reads (unasked.h).
+ */
+bool guard_text(const char *sql, error *e);
 void guard_free(guard *g);
 
 #endif

@@ -10,6 +10,7 @@
 #include "engine/sqlite/functions.h"
 #include "engine/sqlite/shadows.h"
 #include "engine/sqlite/sqltext.h"
+#include "engine/sqlite/unasked.h"
 
 enum { NAME_ROOM = 256 };
 
@@ -230,6 +231,7 @@ static int permit_write(guard *g, int action, const char *table, const char *col
     if (is_system(table))
         return permit_system(g, action, table, column);
     const access_table *t = grants(g, table);
+    g->inserts = g->inserts || (op == ACCESS_INSERT && !context);
     if (!t->ops)
         return deny_hidden(g, table);
     int rc = permit_structured(g, t, op, table, column);
@@ -275,11 +277,14 @@ static int permit_schema(guard *g, int action, const char *a, const char *b)
     if (!g->viewer->schema)
         return deny(g, "Ask for a role with the scope schema.", "you may not change the schema");
     switch (action) {
-    case SQLITE_CREATE_TABLE:
     case SQLITE_CREATE_VIEW:
+        g->makes_view = true;
+        return SQLITE_OK;
+    case SQLITE_CREATE_TABLE:
     case SQLITE_REINDEX:
         return SQLITE_OK;
     case SQLITE_CREATE_VTABLE:
+        g->makes_virtual = true;
         return permit_module(g, b);
     case SQLITE_CREATE_TRIGGER:
         g->makes_trigger = true;
@@ -370,6 +375,7 @@ static bool has_name(const char *sql, const char *wanted)
 bool permit_begin(guard *g, const char *sql, error *e)
 {
     g->names_main = has_name(sql, "main");
+    g->joins = unasked_joins(sql) ? sql : NULL;
     if (!sql_starts_with(sql, "REINDEX") && !sql_starts_with(sql, "ANALYZE"))
         return true;
     error_clear(e);
@@ -404,6 +410,15 @@ static bool open_to_maker(void *arg, const char *start, const char *end, bool qu
     return sqltables_name(start, end, q->name, sizeof q->name) && is_open(grants(q->of, q->name));
 }
 
+/* Stops at a table that the viewer may not read whole. */
+static bool shown_to_maker(void *arg, const char *start, const char *end, bool qualified)
+{
+    asked *q = arg;
+    (void)qualified;
+    return sqltables_name(start, end, q->name, sizeof q->name) &&
+           access_is_plain(grants(q->of, q->name), ACCESS_SELECT);
+}
+
 static bool refused(guard *g, error *e)
 {
     *e = g->refused;
@@ -416,20 +431,92 @@ bool permit_text_names(const char *sql, const char *name)
     return has_name(sql, name);
 }
 
-bool permit_text(guard *g, const char *sql, bool readonly, error *e)
+/* What is made acts with the rights of whoever uses it. */
+static bool permit_made(guard *g, const char *sql, error *e)
 {
     asked q = {.of = g};
+    if (g->makes_trigger && !sqltables_each(sql, open_to_maker, &q))
+        deny(g, "A trigger runs with the rights of whoever causes it.",
+             "a trigger may name only tables that you may everything with, unlike \"%.200s\"",
+             q.name);
+    else if (g->makes_view && !sqltables_each(sql, shown_to_maker, &q))
+        deny(g, "A view reads with the rights of whoever uses it.",
+             "a view may name only tables that you may read whole, unlike \"%.200s\"", q.name);
+    else if (g->makes_virtual && unasked_content(sql))
+        deny(g, "Leave the option content out.",
+             "a virtual table that reads another one is for those who may everything");
+    else
+        return true;
+    return refused(g, e);
+}
+
+/* SQLite says nothing of the SELECT when it copies whole rows. May it, a change of the schema could
+ * make the same text copy more: so it is looked at each time. */
+static bool permit_copy(guard *g, const char *sql, error *e)
+{
+    char name[NAME_ROOM];
+    if (!g->inserts || !unasked_word(sql, "SELECT"))
+        return true;
+    g->no_cache = true;
+    if (g->selects ||
+        (unasked_source(sql, name, sizeof name) && access_is_plain(grants(g, name), ACCESS_SELECT)))
+        return true;
+    deny(g, "Name the columns in the place of *.",
+         "whole rows may be copied only from tables that you may read whole");
+    return refused(g, e);
+}
+
+/* ---- joins of which SQLite says too little -----------------------------------------------------
+ */
+
+/* Stops at a table that must be, but is not, read through its shadow. */
+static bool is_shadowed(void *arg, const char *start, const char *end, bool qualified)
+{
+    asked *q = arg;
+    return !sqltables_name(start, end, q->name, sizeof q->name) || qualified ||
+           !access_is_filtered(grants(q->of, q->name)) || shadows_have(q->of->shadows, q->name);
+}
+
+void permit_joins_want(guard *g)
+{
+    asked q = {.of = g};
+    if (g->joins && !g->wanted && !sqltables_each(g->joins, is_shadowed, &q))
+        g->wanted = mem_strndup(q.name, strlen(q.name));
+}
+
+static bool may_be_joined(void *arg, const char *start, const char *end, bool qualified)
+{
+    asked *q = arg;
+    if (!sqltables_name(start, end, q->name, sizeof q->name) || is_system(q->name))
+        return false;
+    const access_table *t = grants(q->of, q->name);
+    if (access_is_filtered(t))
+        return !qualified && shadows_have(q->of->shadows, q->name);
+    return t->ops & ACCESS_SELECT && unasked_may_join(q->of->joins, t);
+}
+
+static bool permit_joins(guard *g, error *e)
+{
+    asked q = {.of = g};
+    if (!g->joins || g->structured || sqltables_each(g->joins, may_be_joined, &q))
+        return true;
+    if (grants(g, q.name)->ops && !is_system(q.name))
+        deny(g, "Join with ON, and name columns that you may read.",
+             "NATURAL and USING could read columns of \"%.200s\" that you may not", q.name);
+    else
+        deny_hidden(g, q.name);
+    return refused(g, e);
+}
+
+bool permit_text(guard *g, const char *sql, bool readonly, error *e)
+{
     if (g->keeps_rows && !g->structured && replaces(sql)) {
         deny(g, "Use ON CONFLICT, or ask for a grant that includes delete.",
              "REPLACE deletes rows, which you may not");
         return refused(g, e);
     }
-    if (g->makes_trigger && !sqltables_each(sql, open_to_maker, &q)) {
-        deny(g, "A trigger runs with the rights of whoever causes it.",
-             "a trigger may name only tables that you may everything with, unlike \"%.200s\"",
-             q.name);
-        return refused(g, e);
-    }
+    if (!permit_made(g, sql, e) || !permit_copy(g, sql, e) || !permit_joins(g, e))
+        return false;
     if (strcasestr(sql, "_rustydb_v")) {
         deny(g, "Names that start with _rustydb are closed to SQL.",
              "a name in the statement is reserved for the database itself");

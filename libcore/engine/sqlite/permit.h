@@ -24,6 +24,9 @@ int permit_function(guard *g, const char *name, const char *context);
 
 /* Looks at a text before it is prepared. */
 bool permit_begin(guard *g, const char *sql, error *e);
+/* Notes a table that is joined by NATURAL or USING and needs a shadow, of which SQLite may not have
+ * asked. After a text was prepared without error. */
+void permit_joins_want(guard *g);
 /* What only the whole text shows, once it was prepared. */
 bool permit_text(guard *g, const char *sql, bool readonly, error *e);
 /* Whether a text has this name in it, in quotes or not. */

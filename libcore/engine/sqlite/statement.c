@@ -146,6 +146,8 @@ static bool prepare_shadowed(dbconn *c, const char *sql, size_t len, statement *
     for (int round = 0;; round++) {
         const guard *g = &c->guard;
         int rc = prepare_fresh(c, sql, len, s, tail);
+        if (g->viewer && rc == SQLITE_OK)
+            permit_joins_want(&c->guard);
         if (!g->viewer || (!g->wanted && !g->unclear) || round == ROUNDS_MAX)
             return rc == SQLITE_OK || dbconn_error(c, rc, e);
         char *wanted = c->guard.wanted;
@@ -187,16 +189,18 @@ static statement *prepare_new(dbconn *c, const char *sql, size_t len, error *e)
     }
     list_init(&s->lru);
     const char *tail = NULL;
-    bool ok = !c->guard.viewer || permit_begin(&c->guard, sql, e);
+    bool ok = guard_text(sql, e) && (!c->guard.viewer || permit_begin(&c->guard, sql, e));
     ok = ok && prepare_shadowed(c, sql, len, s, &tail, e);
     if (ok && !s->stmt) {
         error_clear(e);
         ok = error_set(e, ERR_QUERY_ERROR, "the statement is empty");
     }
     if (ok && check_tail(sql, tail, e) && check_rights(c, s, sql, e) && describe(c, s, sql)) {
+        c->guard.joins = NULL;
         keep(c, s, sql);
         return s;
     }
+    c->guard.joins = NULL;
     if (c->guard.viewer)
         permit_conceal(&c->guard, sql, e);
     statement_end(s);
