@@ -1,7 +1,7 @@
 """The opening handshake (RFC 6455, 4.2)."""
 
-import os
 import base64
+import os
 
 from client import ABSENT, TEXT, Client, Gone, Wire, ping_message, refused, request
 from each import each
