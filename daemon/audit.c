@@ -38,12 +38,16 @@ bool audit_start(server *d, error *e)
 void audit_stop(server *d)
 {
     audit_anchor last;
-    bool known = d->audit != NULL;
-    if (known)
-        audit_close(d->audit, &last);
+    if (!d->audit)
+        return;
+    audit_close(d->audit, &last);
     d->audit = NULL;
-    if (d->anchors)
-        audit_anchors_close(d->anchors, known ? &last : NULL);
+    audit_anchors_stop(d->anchors, &last);
+}
+
+void audit_free(server *d)
+{
+    audit_anchors_free(d->anchors);
     d->anchors = NULL;
 }
 

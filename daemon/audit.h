@@ -27,6 +27,8 @@ bool audit_start(server *d, error *e);
 /* Writes what waits and closes it; the engine is still there, and nobody calls the below any more.
  */
 void audit_stop(server *d);
+/* When the engine is closed. */
+void audit_free(server *d);
 
 /* Any thread. */
 void audit_record(server *d, const audit_from *from, audit_action what, const char *target,

@@ -1,6 +1,6 @@
 #include "daemon/audit_anchor.h"
 
-#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -13,15 +13,19 @@ static const char kind[] = "audit", name[] = "anchor";
 
 enum { WRITE_LIMIT_US = 30000000 };
 
-struct audit_anchors {
-    server *d;
-    pthread_mutex_t lock; /* guards writing */
-    pthread_cond_t idle;
-    bool writing; /* the job is the engine's; one at a time: a newer anchor comes soon */
+/* An anchor on its way into the database. */
+typedef struct write {
     job job;
     job_sink sink;
     auth_change change;
     buf text;
+    atomic_bool under_way; /* it is the engine's */
+} write;
+
+struct audit_anchors {
+    server *d;
+    write next; /* one at a time: a newer anchor comes soon */
+    write last; /* the stop's, which may be queued behind it */
 };
 
 /* ---- reading -----------------------------------------------------------------------------------
@@ -70,15 +74,12 @@ static bool each_text(void *arg, const auth_text *t, error *e)
 
 static void written(job_sink *s, int index, const error *e)
 {
-    audit_anchors *k = list_entry(s, audit_anchors, sink);
+    write *w = list_entry(s, write, sink);
     (void)index;
     if (e)
         log_warn("audit", "the database does not remember the end of the audit log: %s",
                  e->message);
-    pthread_mutex_lock(&k->lock);
-    k->writing = false;
-    pthread_cond_signal(&k->idle);
-    pthread_mutex_unlock(&k->lock);
+    atomic_store(&w->under_way, false);
 }
 
 static void put_anchor(buf *out, const server *d, const audit_anchor *a)
@@ -96,41 +97,35 @@ static void put_anchor(buf *out, const server *d, const audit_anchor *a)
     jw_end_object(&w);
 }
 
-static void submit(audit_anchors *k, const audit_anchor *a)
+static const job_sink_ops sink_ops = {
+    sink_ignore_begin, sink_ignore_restart, sink_ignore_columns, sink_ignore_row,
+    sink_ignore_end,   sink_ignore_failed,  written,
+};
+
+static void submit(server *d, write *w, const audit_anchor *a)
 {
-    buf_clear(&k->text);
-    put_anchor(&k->text, k->d, a);
-    k->change = (auth_change){
+    buf_clear(&w->text);
+    put_anchor(&w->text, d, a);
+    w->sink.ops = &sink_ops;
+    w->change = (auth_change){
         .expect = AUTH_ANYTHING,
-        .text = {.kind = kind, .name = name, .json = buf_cstr(&k->text), .len = k->text.len},
+        .text = {.kind = kind, .name = name, .json = buf_cstr(&w->text), .len = w->text.len},
     };
-    k->job = (job){
+    w->job = (job){
         .kind = JOB_AUTH,
-        .sink = &k->sink,
+        .sink = &w->sink,
         .n_auth = 1,
-        .auth = &k->change,
+        .auth = &w->change,
         .timeout_us = WRITE_LIMIT_US,
     };
-    engine_submit(k->d->engine, &k->job);
+    engine_submit(d->engine, &w->job);
 }
 
 static void keep(void *arg, const audit_anchor *a)
 {
     audit_anchors *k = arg;
-    pthread_mutex_lock(&k->lock);
-    bool free_now = !k->writing;
-    k->writing = true;
-    pthread_mutex_unlock(&k->lock);
-    if (free_now)
-        submit(k, a);
-}
-
-static void wait_idle(audit_anchors *k)
-{
-    pthread_mutex_lock(&k->lock);
-    while (k->writing)
-        pthread_cond_wait(&k->idle, &k->lock);
-    pthread_mutex_unlock(&k->lock);
+    if (!atomic_exchange(&k->next.under_way, true))
+        submit(k->d, &k->next, a);
 }
 
 /* ---- the interface -----------------------------------------------------------------------------
@@ -138,32 +133,26 @@ static void wait_idle(audit_anchors *k)
 
 audit_anchors *audit_anchors_open(server *d, audit_config *c, error *e)
 {
-    static const job_sink_ops ops = {
-        sink_ignore_begin, sink_ignore_restart, sink_ignore_columns,
-        sink_ignore_row,   sink_ignore_end,     sink_ignore_failed,
-        written,
-    };
     reading r = {d, &c->known};
     if (!engine_auth_read(d->engine, each_text, &r, e))
         return NULL;
     audit_anchors *k = xalloc(sizeof *k);
     k->d = d;
-    k->sink.ops = &ops;
-    pthread_mutex_init(&k->lock, NULL);
-    pthread_cond_init(&k->idle, NULL);
     c->anchor = keep;
     c->arg = k;
     return k;
 }
 
-void audit_anchors_close(audit_anchors *k, const audit_anchor *last)
+void audit_anchors_stop(audit_anchors *k, const audit_anchor *last)
 {
-    wait_idle(k);
-    if (last)
-        keep(k, last);
-    wait_idle(k);
-    buf_free(&k->text);
-    pthread_cond_destroy(&k->idle);
-    pthread_mutex_destroy(&k->lock);
+    submit(k->d, &k->last, last);
+}
+
+void audit_anchors_free(audit_anchors *k)
+{
+    if (!k)
+        return;
+    buf_free(&k->next.text);
+    buf_free(&k->last.text);
     mem_free(k);
 }

@@ -12,8 +12,10 @@ typedef struct audit_anchors audit_anchors;
  * database that was restored into this folder belongs to another log and is none here. Blocks; at
  * the start. NULL on error. */
 audit_anchors *audit_anchors_open(server *d, audit_config *c, error *e);
-/* Keeps the last of this run (NULL: none) and frees. Blocks; at the stop, while the engine is still
- * there and the log is closed. */
-void audit_anchors_close(audit_anchors *k, const audit_anchor *last);
+/* Hands the last of this run to the engine, which writes it before it closes: it may have to end an
+ * open transaction first. At the stop; the log is closed. */
+void audit_anchors_stop(audit_anchors *k, const audit_anchor *last);
+/* When the engine is closed. NULL is fine. */
+void audit_anchors_free(audit_anchors *k);
 
 #endif

@@ -379,6 +379,7 @@ static void stop(process *p)
     audit_stop(d);
     if (d->engine)
         engine_close(d->engine, daemon_config(d)->shutdown_timeout * 1000);
+    audit_free(d);
     feed_free(d->feed);
     queries_free(d->live);
     replication_free(d->replication);
