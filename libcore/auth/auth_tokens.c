@@ -36,6 +36,7 @@ static identity *identity_of_subject(auth *a, const issuer_subject *s, int64_t e
     if (who) {
         who->generation = generation;
         who->expires_us = expires_us;
+        memcpy(who->signer, s->key, sizeof who->signer);
     } else {
         error_set(e, ERR_INTERNAL_ERROR, "out of memory");
     }
@@ -113,6 +114,12 @@ static bool still_good(const identity *who, error *e)
     return !expired(who) || error_set(e, ERR_AUTH_EXPIRED, "the token has expired");
 }
 
+static bool still_signed(auth *a, const identity *who, error *e)
+{
+    return issuer_trusts(a->issuer, who->signer) ||
+           error_set(e, ERR_AUTH_EXPIRED, "the key that signed the token is the issuer's no more");
+}
+
 identity *auth_renew_session(auth *a, const identity *who, error *e)
 {
     session_info s;
@@ -126,7 +133,9 @@ identity *auth_renew_token(auth *a, const identity *who, error *e)
     issuer_subject s;
     json_t *claims = who->claims ? json_read_text(who->claims, strlen(who->claims), e) : NULL;
     identity *now = NULL;
-    if (claims && a->issuer && still_good(who, e) && issuer_describe(a->issuer, claims, &s, e)) {
+    if (claims && a->issuer && still_good(who, e) && still_signed(a, who, e) &&
+        issuer_describe(a->issuer, claims, &s, e)) {
+        memcpy(s.key, who->signer, sizeof s.key);
         now = identity_of_subject(a, &s, who->expires_us, e);
         issuer_subject_free(&s);
     }
@@ -144,6 +153,8 @@ sessions *auth_sessions_of(auth *a)
 
 bool auth_trust_issuer(auth *a, const issuer_options *o, error *e)
 {
-    a->issuer = issuer_open(o, e);
+    issuer_options own = *o;
+    own.changes = auth_store_counter(a->store);
+    a->issuer = issuer_open(&own, e);
     return a->issuer || e->code == ERR_NONE;
 }

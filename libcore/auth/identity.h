@@ -29,9 +29,10 @@ typedef struct identity {
     char *claims;             /* owned; NULL: none */
     int64_t expires_us;       /* wall clock; 0: never */
     char session[IDENTITY_ID], key[IDENTITY_ID]; /* ids of what it came by; empty: none */
-    char *mark;          /* owned: the mark of a user (store.h) that it came by; NULL: none */
-    int rate;            /* requests a second of an API key; 0: no limit of its own */
-    uint64_t generation; /* what the store of identities was like when it was made (auth.h) */
+    unsigned char signer[32]; /* of a token: the print of the issuer's key (jwt_key.h) */
+    char *mark;               /* owned: the mark of a user (store.h) that it came by; NULL: none */
+    int rate;                 /* requests a second of an API key; 0: no limit of its own */
+    uint64_t generation;      /* what the store of identities was like when it was made (auth.h) */
 } identity;
 
 /* Takes over `rights`; copies the rest. The caller holds it. NULL when memory is out (then the

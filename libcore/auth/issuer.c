@@ -43,8 +43,9 @@ issuer *issuer_open(const issuer_options *o, error *e)
     i->user_claim = xstrdup(o->user_claim);
     i->roles_claim = xstrdup(o->roles_claim);
     i->skew_s = o->skew_ms / 1000;
-    i->source = jwks_source_start(*o->jwks_url ? o->jwks_url : NULL,
-                                  *o->jwks_file ? o->jwks_file : NULL, o->refresh_ms, e);
+    i->source =
+        jwks_source_start(*o->jwks_url ? o->jwks_url : NULL, *o->jwks_file ? o->jwks_file : NULL,
+                          o->refresh_ms, o->changes, e);
     if (i->source)
         return i;
     issuer_close(i);
@@ -66,11 +67,13 @@ void issuer_close(issuer *i)
 /* ---- checking ----------------------------------------------------------------------------------
  */
 
-static bool verify(issuer *i, jwt *t, error *e)
+static bool verify(issuer *i, jwt *t, unsigned char key[JWT_PRINT], error *e)
 {
     jwks *keys = jwks_source_keys(i->source);
     const jwt_key *k = keys ? jwks_find(keys, t->kid, t->algorithm) : NULL;
     bool ok = k && jwt_verify(t, k, e);
+    if (ok)
+        memcpy(key, jwt_key_print(k), JWT_PRINT);
     if (!k) {
         error_set(e, ERR_AUTH_FAILED, "the token is not signed by a key that is known here");
         if (t->algorithm != JWT_HS256)
@@ -149,14 +152,24 @@ bool issuer_describe(const issuer *i, const json_t *claims, issuer_subject *out,
     return error_set(e, ERR_INTERNAL_ERROR, "out of memory");
 }
 
+bool issuer_trusts(issuer *i, const unsigned char key[JWT_PRINT])
+{
+    jwks *keys = jwks_source_keys(i->source);
+    bool has = keys && jwks_has(keys, key);
+    jwks_release(keys);
+    return has;
+}
+
 bool issuer_check(issuer *i, jwt *t, int64_t now_us, issuer_subject *out, error *e)
 {
     const jwt_rules rules = {i->name, i->audience, i->skew_s};
     int64_t expires_s = 0;
-    if (!verify(i, t, e) || !jwt_check(t, &rules, now_us / 1000000, &expires_s, e) ||
+    unsigned char key[JWT_PRINT];
+    if (!verify(i, t, key, e) || !jwt_check(t, &rules, now_us / 1000000, &expires_s, e) ||
         !issuer_describe(i, t->claims, out, e))
         return false;
     out->expires_us = (expires_s + i->skew_s) * 1000000;
+    memcpy(out->key, key, sizeof out->key);
     return true;
 }
 

@@ -7,6 +7,7 @@
 #define AUTH_ISSUER_H
 
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "auth/identity.h"
@@ -22,6 +23,7 @@ typedef struct issuer_options {
     int64_t skew_ms;                  /* by how much clocks may differ */
     const char *user_claim;           /* the claim that names the user */
     const char *roles_claim;          /* the claim that lists the names of roles */
+    atomic_ullong *changes; /* grows when its keys have changed; outlives it; NULL: none */
 } issuer_options;
 
 typedef struct issuer issuer;
@@ -36,15 +38,18 @@ typedef struct issuer_subject {
     char name[IDENTITY_NAME];
     const char *roles[ISSUER_ROLES_MAX]; /* names that the token lists, known here or not */
     int n_roles;
-    char *role_text;    /* owned: what they point into */
-    char *claims;       /* owned: all claims as JSON text */
-    int64_t expires_us; /* wall clock */
+    char *role_text;              /* owned: what they point into */
+    char *claims;                 /* owned: all claims as JSON text */
+    int64_t expires_us;           /* wall clock */
+    unsigned char key[JWT_PRINT]; /* of the key that signed; of issuer_check alone */
 } issuer_subject;
 
 /* Checks a token that was taken apart against the issuer's keys and rules. AUTH_FAILED,
  * AUTH_EXPIRED, or INTERNAL_ERROR when out of memory. A key that is not known is looked for, so
  * that a later try may succeed. */
 bool issuer_check(issuer *i, jwt *t, int64_t now_us, issuer_subject *out, error *e);
+/* Whether a key that signed a token is still one of the issuer's. */
+bool issuer_trusts(issuer *i, const unsigned char key[JWT_PRINT]);
 /* What claims say that were checked before. AUTH_FAILED when they name no user. */
 bool issuer_describe(const issuer *i, const json_t *claims, issuer_subject *out, error *e);
 void issuer_subject_free(issuer_subject *s);

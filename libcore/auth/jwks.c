@@ -107,3 +107,20 @@ const jwt_key *jwks_find(const jwks *s, const char *kid, jwt_algorithm a)
     }
     return found;
 }
+
+bool jwks_has(const jwks *s, const unsigned char print[JWT_PRINT])
+{
+    for (int i = 0; i < s->n; i++) {
+        if (memcmp(jwt_key_print(s->keys[i]), print, JWT_PRINT) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool jwks_alike(const jwks *a, const jwks *b)
+{
+    bool same = a->n == b->n;
+    for (int i = 0; same && i < a->n; i++)
+        same = jwks_has(b, jwt_key_print(a->keys[i])) && jwks_has(a, jwt_key_print(b->keys[i]));
+    return same;
+}

@@ -3,6 +3,7 @@
 #ifndef AUTH_JWKS_H
 #define AUTH_JWKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "auth/jwt_key.h"
@@ -31,5 +32,9 @@ int jwks_left_out(const jwks *s); /* keys of the document that cannot */
  * only one that serves the algorithm. NULL when there is none, or more than one to choose from.
  * Borrowed from the set. Any thread. */
 const jwt_key *jwks_find(const jwks *s, const char *kid, jwt_algorithm a);
+/* Whether the key of this print is in the set. */
+bool jwks_has(const jwks *s, const unsigned char print[JWT_PRINT]);
+/* Whether two sets hold the same keys. */
+bool jwks_alike(const jwks *a, const jwks *b);
 
 #endif

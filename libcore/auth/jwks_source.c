@@ -18,6 +18,7 @@
 struct jwks_source {
     char *url, *file; /* one of them */
     int64_t refresh_us;
+    atomic_ullong *changes; /* NULL: nobody wants to know */
     pthread_t thread;
     pthread_mutex_t lock; /* guards keys and missing; held for a few instructions */
     pthread_cond_t wake;  /* something is missing, or it is time to stop */
@@ -149,6 +150,8 @@ static bool renew(jwks_source *s, error *e)
     s->keys = new;
     s->missing = false;
     pthread_mutex_unlock(&s->lock);
+    if (s->changes && old && !jwks_alike(old, new))
+        atomic_fetch_add(s->changes, 1);
     jwks_release(old);
     return true;
 }
@@ -219,12 +222,14 @@ static void discard(jwks_source *s)
     mem_free(s);
 }
 
-jwks_source *jwks_source_start(const char *url, const char *file, int64_t refresh_ms, error *e)
+jwks_source *jwks_source_start(const char *url, const char *file, int64_t refresh_ms,
+                               atomic_ullong *changes, error *e)
 {
     jwks_source *s = xalloc(sizeof *s);
     s->url = url ? xstrdup(url) : NULL;
     s->file = file ? xstrdup(file) : NULL;
     s->refresh_us = refresh_ms * 1000;
+    s->changes = changes;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->wake, NULL);
     if (start(s, e))

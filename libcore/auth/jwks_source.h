@@ -8,6 +8,7 @@
 #ifndef AUTH_JWKS_SOURCE_H
 #define AUTH_JWKS_SOURCE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,10 +25,12 @@ typedef struct jwks_source jwks_source;
 /* Whether keys may be fetched from a URL. INVALID_MESSAGE with the reason. */
 bool jwks_url_allowed(const char *url, error *e);
 
-/* Exactly one of url and file is not NULL; both are copied. A file is read before this returns, and
+/* `changes` (may be NULL; outlives this) grows whenever the keys are not what they were.
+ * Exactly one of url and file is not NULL; both are copied. A file is read before this returns, and
  * must be good; a URL is fetched later, by the thread. NULL with INVALID_MESSAGE or INTERNAL_ERROR.
  * One thread calls start and stop. */
-jwks_source *jwks_source_start(const char *url, const char *file, int64_t refresh_ms, error *e);
+jwks_source *jwks_source_start(const char *url, const char *file, int64_t refresh_ms,
+                               atomic_ullong *changes, error *e);
 /* Breaks off a read under way, ends the thread. NULL is fine. */
 void jwks_source_stop(jwks_source *s);
 

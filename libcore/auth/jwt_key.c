@@ -22,6 +22,7 @@ enum {
 /* Exactly one of secret, jwk and edwards is there. */
 struct jwt_key {
     char kid[JWT_KID_MAX + 1];
+    unsigned char print[JWT_PRINT];
     unsigned algorithms; /* bits: 1 << jwt_algorithm */
     unsigned char *secret;
     size_t n_secret;
@@ -54,6 +55,11 @@ int jwt_algorithm_find(const char *name)
 bool jwt_key_serves(const jwt_key *k, jwt_algorithm a)
 {
     return (k->algorithms & 1U << a) != 0;
+}
+
+const unsigned char *jwt_key_print(const jwt_key *k)
+{
+    return k->print;
 }
 
 const char *jwt_key_id(const jwt_key *k)
@@ -225,6 +231,14 @@ static bool take_public(jwt_key *k, const json_t *jwk, error *e)
     return ok && narrow(k, jwk, e);
 }
 
+static bool take_print(jwt_key *k, const json_t *jwk, error *e)
+{
+    char *text = json_dumps(jwk, JSON_COMPACT | JSON_SORT_KEYS);
+    bool ok = text && secret_hash(text, strlen(text), k->print, NULL);
+    free(text);
+    return ok || error_set(e, ERR_INTERNAL_ERROR, "out of memory");
+}
+
 jwt_key *jwt_key_public(const json_t *jwk, error *e)
 {
     const json_t *kid = json_object_get(jwk, "kid");
@@ -235,7 +249,7 @@ jwt_key *jwt_key_public(const json_t *jwk, error *e)
         return NULL;
     }
     jwt_key *k = new_key(kid ? json_string_value(kid) : "", e);
-    if (k && !take_public(k, jwk, e)) {
+    if (k && (!take_public(k, jwk, e) || !take_print(k, jwk, e))) {
         jwt_key_free(k);
         return NULL;
     }

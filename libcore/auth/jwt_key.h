@@ -39,6 +39,9 @@ jwt_key *jwt_key_public(const json_t *jwk, error *e);
 void jwt_key_free(jwt_key *k); /* NULL is fine */
 
 const char *jwt_key_id(const jwt_key *k); /* "" when it has none */
+/* What tells a public key from all others: a hash of its JSON Web Key, its id included. */
+enum { JWT_PRINT = 32 };
+const unsigned char *jwt_key_print(const jwt_key *k);
 bool jwt_key_serves(const jwt_key *k, jwt_algorithm a);
 
 /* What is signed: a whole token in compact form, and its parts, already taken apart (jwt.h). */

@@ -142,7 +142,7 @@ static void urls_are_safe_ones(void **state)
         if (jwks_url_allowed(bad[i], &e))
             fail_msg("%s", bad[i]);
         assert_int_equal(e.code, ERR_INVALID_MESSAGE);
-        assert_null(jwks_source_start(bad[i], NULL, 1000, &e));
+        assert_null(jwks_source_start(bad[i], NULL, 1000, NULL, &e));
     }
 }
 
@@ -178,9 +178,9 @@ static void a_file_is_read_anew(void **state)
     assert_true(fd >= 0);
     close(fd);
     log_init(LOG_LEVEL_ERROR, false);
-    assert_null(jwks_source_start(NULL, path, 20, &e)); /* empty */
+    assert_null(jwks_source_start(NULL, path, 20, NULL, &e)); /* empty */
     put_file(path, "first");
-    jwks_source *s = jwks_source_start(NULL, path, 20, &e);
+    jwks_source *s = jwks_source_start(NULL, path, 20, NULL, &e);
     assert_non_null(s);
     assert_true(has(s, "first"));
     jwks *held = jwks_source_keys(s);
@@ -196,7 +196,7 @@ static void a_file_is_read_anew(void **state)
     jwks_source_missing(s);
     jwks_source_missing(s);
     jwks_source_stop(s);
-    assert_null(jwks_source_start(NULL, path, 20, &e));
+    assert_null(jwks_source_start(NULL, path, 20, NULL, &e));
     assert_int_equal(e.code, ERR_INVALID_MESSAGE);
 }
 
@@ -208,7 +208,7 @@ static void what_is_missing_waits_its_turn(void **state)
     error e;
     close(mkstemp(path));
     put_file(path, "first");
-    jwks_source *s = jwks_source_start(NULL, path, 86400000, &e);
+    jwks_source *s = jwks_source_start(NULL, path, 86400000, NULL, &e);
     assert_non_null(s);
     put_file(path, "second");
     int64_t start = clock_mono_us();
