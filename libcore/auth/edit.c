@@ -211,6 +211,11 @@ static bool decide(auth_call *c, auth_store *s, error *e)
     auth_edit *x = list_entry(c, auth_edit, call);
     if (!is_as_believed(s, x, e))
         return false;
+    /* Here, where nothing changes any more: a key's user may have been made, or made anew, while
+     * the change waited for its turn. */
+    if ((x->was && !auth_may_manage(x->owner, x->who, x->was, e)) ||
+        (x->is && !auth_may_manage(x->owner, x->who, x->is, e)))
+        return false;
     return x->is ? check_new(s, x->is, e) && auth_call_put(c, x->is, e) : drop(c, s, x->was, e);
 }
 
@@ -222,14 +227,9 @@ static void decided(auth_call *c)
 
 void auth_edit_start(auth *a, auth_edit *x)
 {
-    error *e = &x->call.err;
-    error_clear(e);
+    error_clear(&x->call.err);
+    x->owner = a;
     x->call.decide = decide;
     x->call.done = decided;
-    x->call.failed = (x->was && !auth_may_manage(a, x->who, x->was, e)) ||
-                     (x->is && !auth_may_manage(a, x->who, x->is, e));
-    if (x->call.failed)
-        x->done(x);
-    else
-        auth_store_change(a->store, &x->call);
+    auth_store_change(a->store, &x->call);
 }

@@ -13,6 +13,7 @@ typedef struct auth_edit {
     void (*done)(struct auth_edit *x);
 
     auth_call call; /* failed and err say what became of it */
+    auth *owner;    /* its own */
 } auth_edit;
 
 /* Any thread. The edit must live until `done`, which is called on an engine thread or the asker's.

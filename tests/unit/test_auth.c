@@ -11,6 +11,8 @@
 #include <cmocka.h>
 
 #include "auth/auth.h"
+#include "auth/edit.h"
+#include "auth_fixture.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/engine_ops.h"
@@ -290,6 +292,60 @@ static void a_scope_that_is_missing_is_named(void **state)
     identity_release(who);
 }
 
+/* ---- changes that wait for their turn ----------------------------------------------------------
+ */
+
+typedef struct asked {
+    auth_edit edit;
+    pthread_mutex_t lock; /* guards done */
+    pthread_cond_t changed;
+    bool done;
+} asked;
+
+static void asked_done(auth_edit *edit)
+{
+    asked *x = list_entry(edit, asked, edit);
+    pthread_mutex_lock(&x->lock);
+    x->done = true;
+    pthread_cond_signal(&x->changed);
+    pthread_mutex_unlock(&x->lock);
+}
+
+static error_code asked_wait(asked *x)
+{
+    pthread_mutex_lock(&x->lock);
+    while (!x->done)
+        pthread_cond_wait(&x->changed, &x->lock);
+    pthread_mutex_unlock(&x->lock);
+    return x->edit.call.failed ? x->edit.call.err.code : ERR_NONE;
+}
+
+/* The key is asked for while its user, who may everything, is on the way to the disk. */
+static void nobody_gets_a_key_of_who_is_being_made(void **state)
+{
+    (void)state;
+    auth *a = open_auth();
+    error e;
+    rights *none = auth_rights_of(a, NULL, 0, &e);
+    identity *who = identity_new(IDENTITY_USER, "ann", none, NULL);
+    wish boss = {.put = {document(AUTH_USER, "{'name':'boss','roles':['admin']}")}};
+    auth_document *key = document(AUTH_KEY, "{'id':'k1','user':'boss','hash':'aa'}");
+    asked x = {
+        .edit = {.who = who, .is = key, .done = asked_done},
+        .lock = PTHREAD_MUTEX_INITIALIZER,
+        .changed = PTHREAD_COND_INITIALIZER,
+    };
+    wish_start(&boss, auth_store_of(a));
+    auth_edit_start(a, &x.edit);
+    assert_int_equal(wish_wait(&boss), ERR_NONE);
+    assert_int_equal(asked_wait(&x), ERR_PERMISSION_DENIED);
+    assert_null(auth_store_find(auth_store_of(a), AUTH_KEY, "k1"));
+    auth_document_release(boss.put[0]);
+    auth_document_release(key);
+    identity_release(who);
+    auth_close(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +361,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_start_cut_short_is_made_good, set_up, tear_down),
         cmocka_unit_test(a_key_is_somebody_else_than_its_user),
         cmocka_unit_test(a_scope_that_is_missing_is_named),
+        cmocka_unit_test_setup_teardown(nobody_gets_a_key_of_who_is_being_made, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("auth", tests, NULL, NULL);
 }
