@@ -242,6 +242,17 @@ void audit_refused(request *q, const error *e)
     }
 }
 
+void audit_unanswered(request *q)
+{
+    error e;
+    bool begun = q->complete || (q->route && q->route->flags & ROUTE_STREAM);
+    if (!q->c->r->d->audit || q->answered || !begun || !q->route || !q->route->audit)
+        return;
+    error_clear(&e);
+    error_set(&e, ERR_CANCELLED, "the client hung up: this may have been done all the same");
+    record_operation(q, (audit_action)(q->route->audit - 1), 0, &e);
+}
+
 void audit_set_detail(request *q, const char *json)
 {
     mem_free(q->audit_detail);

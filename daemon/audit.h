@@ -61,6 +61,9 @@ bool audit_admits(const struct request *q, error *e);
 void audit_answered(struct request *q, int status);
 /* It is refused. */
 void audit_refused(struct request *q, const error *e);
+/* The request ends, and if it was not answered, nobody hears what came of it: the log says that it
+ * was begun. */
+void audit_unanswered(struct request *q);
 /* What the record of the request's operation says further: a JSON object, copied. */
 void audit_set_detail(struct request *q, const char *json);
 

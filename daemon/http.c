@@ -898,6 +898,7 @@ void http_free_request(conn *c)
     request *q = c->req;
     if (!q)
         return;
+    audit_unanswered(q);
     c->req = NULL;
     idempotency_leave(q);
     if (q->free_arg)

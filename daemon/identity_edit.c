@@ -27,8 +27,9 @@ static void on_reactor(reactor *r, reactor_msg *m)
 {
     identity_edit *x = list_entry(m, identity_edit, home);
     conn *c = x->asker;
-    (void)r;
     c->n_runs--;
+    if (x->follow && !x->edit.call.failed)
+        x->follow(r->d, x);
     if (c->state != CONN_DEAD && c->req) {
         if (x->edit.call.failed)
             http_reply_error(c->req, &x->edit.call.err);

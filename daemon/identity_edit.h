@@ -13,6 +13,8 @@ struct identity_edit {
     auth_document *was, *is;            /* held; see auth_edit */
     char secret[SECRET_KEY_LENGTH + 1]; /* for the answer alone; wiped; empty: none */
     void (*answer)(request *q, const identity_edit *x); /* when it is made */
+    /* When it is made, whether or not the asker is there for an answer; NULL: nothing. */
+    void (*follow)(server *d, const identity_edit *x);
 
     /* its own */
     auth_edit edit;

@@ -163,6 +163,20 @@ static auth_document *who_has(visit *v, server *d)
     return NULL;
 }
 
+/* Whether the password opens still: another one may have been set, or the user been removed, while
+ * this one was looked at. */
+static bool has_still(const visit *v, server *d, const auth_document *before)
+{
+    auth_document *doc = auth_store_find(auth_store_of(d->auth), AUTH_USER, v->user);
+    const auth_user *u = doc ? auth_user_of(doc) : NULL, *was = auth_user_of(before);
+    bool ok = doc == before ||
+              (u && !u->disabled && u->password_hash && u->created_us == was->created_us &&
+               (strcmp(u->password_hash, was->password_hash) == 0 ||
+                password_check(u->password_hash, v->secret, strlen(v->secret))));
+    auth_document_release(doc);
+    return ok;
+}
+
 /* Keeps another hash; a document that was changed meanwhile is left alone. */
 static bool keep_hash(visit *v, server *d, const auth_document *user, const char *password,
                       error *e)
@@ -206,6 +220,17 @@ static void call_wait(visit *v)
 /* ---- login -------------------------------------------------------------------------------------
  */
 
+/* Takes the login back that has just begun. */
+static void end_login(visit *v, server *d)
+{
+    char session[IDENTITY_ID];
+    snprintf(session, sizeof session, "%s", v->call.grant.session.id);
+    session_call_end(&v->call);
+    sessions_end(auth_sessions_of(d->auth), call_begin(v), session);
+    call_wait(v);
+    v->k.failed = !wrong(v);
+}
+
 static void work_login(errand *k, server *d)
 {
     visit *v = list_entry(k, visit, k);
@@ -216,8 +241,12 @@ static void work_login(errand *k, server *d)
         return;
     sessions_begin(auth_sessions_of(d->auth), call_begin(v), v->user, v->address, v->agent);
     call_wait(v);
-    if (password_is_outdated(auth_user_of(user)->password_hash,
-                             (int)daemon_config(d)->password_cost))
+    /* Whoever ends the sessions of a user does so after the change, and finds those that are there
+     * by then: this one, or the change is seen here. */
+    if (!k->failed && !has_still(v, d, user))
+        end_login(v, d);
+    else if (password_is_outdated(auth_user_of(user)->password_hash,
+                                  (int)daemon_config(d)->password_cost))
         keep_hash(v, d, user, v->secret, &unkept);
     auth_document_release(user);
 }

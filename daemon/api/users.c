@@ -89,16 +89,15 @@ static bool differ(const char *a, const char *b)
 }
 
 /* Whoever had the old password, or is shut out, is logged out. */
-static bool ends_logins(const identity_edit *x)
+static void end_logins(server *d, const identity_edit *x)
 {
     const auth_user *was = x->was ? auth_user_of(x->was) : NULL, *is = auth_user_of(x->is);
-    return was && (differ(was->password_hash, is->password_hash) || is->disabled);
+    if (was && (differ(was->password_hash, is->password_hash) || is->disabled))
+        logins_end_user(d, x->is->name);
 }
 
 static void answer(request *q, const identity_edit *x)
 {
-    if (ends_logins(x))
-        logins_end_user(q->c->r->d, x->is->name);
     identity_reply(q, x->was ? 200 : 201, write_user, x->is, x->was ? NULL : place);
 }
 
@@ -111,7 +110,9 @@ static void save(request *q, user_change *m)
         http_reply_error(q, &e);
         return;
     }
-    identity_edit_start(q, identity_edit_new(auth_document_hold(m->was), is, answer));
+    identity_edit *x = identity_edit_new(auth_document_hold(m->was), is, answer);
+    x->follow = end_logins;
+    identity_edit_start(q, x);
 }
 
 static void hash(errand *k, server *d)
@@ -229,15 +230,22 @@ void api_update_user(request *q)
     change_known(q);
 }
 
+static void end_all_logins(server *d, const identity_edit *x)
+{
+    logins_end_user(d, x->was->name);
+}
+
 static void answer_deleted(request *q, const identity_edit *x)
 {
-    logins_end_user(q->c->r->d, x->was->name);
     identity_reply_deleted(q, "name", x->was->name);
 }
 
 void api_delete_user(request *q)
 {
     auth_document *was = find_to_change(q);
-    if (was)
-        identity_edit_start(q, identity_edit_new(was, NULL, answer_deleted));
+    if (!was)
+        return;
+    identity_edit *x = identity_edit_new(was, NULL, answer_deleted);
+    x->follow = end_all_logins;
+    identity_edit_start(q, x);
 }

@@ -416,3 +416,60 @@ used_up() { used=$((used + 1)); is_refused "$1"; }
   TOKEN='' api GET /auth/login
   expect_problem 401 AUTH_REQUIRED
 }
+
+# hang_up METHOD PATH BODY: sends a request and is gone before the answer.
+hang_up() {
+  "$PYTHON" - "$RUSTYDB_URL" "$TOKEN" "$@" <<'END'
+import socket, sys
+url, token, method, path, body = sys.argv[1:]
+host, port = url.removeprefix("http://").split(":")
+s = socket.create_connection((host, int(port)))
+s.sendall(f"{method} /api/v1{path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n"
+          f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+s.close()
+END
+}
+has_no_password() { api GET "/admin/users/$1" && jq -e '.has_password | not' <<<"$body" >/dev/null; }
+records() { # ACTION TARGET: how many the audit log has
+  api GET "/admin/audit?action=$1&limit=100"
+  jq --arg target "$2" '[.records[] | select(.target == $target)] | length' <<<"$body"
+}
+is_recorded() { [ "$(records "$@")" -gt 0 ]; }
+
+@test "who hangs up is obeyed and recorded as who waits for the answer" {
+  start_daemon
+  local i
+  for i in 1 2 3 4 5 6 7 8; do
+    user "anna$i"
+    logged_in "anna$i"
+    hang_up PATCH "/admin/users/anna$i" '{"password": null}'
+    wait_until has_no_password "anna$i"
+    wait_until is_refused "$access"
+    wait_until is_recorded user.update "anna$i"
+  done
+}
+
+hashing() { # whether a thread that looks at passwords has worked for 100 ms since the start
+  local f
+  for f in /proc/"$DAEMON_PID"/task/*; do
+    if [ "$(cat "$f/comm")" = login ] && awk '{ exit $14 + $15 < 10 }' "$f/stat"; then return 0; fi
+  done
+  return 1
+}
+
+@test "a password that is taken away while it is looked at opens nothing" {
+  start_daemon --password-cost 9
+  user anna
+  stop_daemon
+  start_daemon --password-cost 9
+  jq -cn --arg password "$PASSWORD" '{user: "anna", $password}' |
+    background curl -sS -o "$T/late" -H 'Content-Type: application/json' --data-binary @- \
+      "$RUSTYDB_URL/api/v1/auth/login"
+  wait_until hashing
+  api PATCH /admin/users/anna '{"password": null}'
+  [ "$status_code" = 200 ]
+  wait_until test -s "$T/late"
+  jq -e '.code == "AUTH_FAILED"' "$T/late"
+  api GET /admin/sessions
+  jq -e '.total == 0' <<<"$body"
+}
