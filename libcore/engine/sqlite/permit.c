@@ -41,7 +41,8 @@ static void hide(error *e, const char *table)
 {
     error_clear(e);
     error_set(e, ERR_PERMISSION_DENIED, "there is no table \"%.200s\" that you may use", table);
-    error_hint(e, "Look at its spelling, or ask for a grant on it. Of a name of WITH, read a column.");
+    error_hint(e,
+               "Look at its spelling, or ask for a grant on it. Of a name of WITH, read a column.");
 }
 
 static int deny_hidden(guard *g, const char *table)
