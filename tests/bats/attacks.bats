@@ -68,6 +68,12 @@ untouched() {
     'SELECT * FROM vault notes' 'SELECT EXISTS (SELECT 1 FROM vault)' 'SELECT max(id) FROM vault'
 }
 
+@test "a table without a grant that has the name of a function" {
+  sql 'CREATE TABLE generate_series(id INTEGER PRIMARY KEY, body TEXT)'
+  sql "INSERT INTO generate_series VALUES (1, '$SECRET')"
+  refused 'SELECT * FROM generate_series' 'SELECT body FROM main.generate_series'
+}
+
 @test "a table without a grant, inside of something else" {
   refused 'SELECT title FROM pub UNION SELECT body FROM vault' 'SELECT title FROM pub UNION ALL SELECT body FROM vault' \
     'SELECT title FROM pub EXCEPT SELECT body FROM vault' 'SELECT title FROM pub INTERSECT SELECT body FROM vault' \

@@ -74,7 +74,7 @@ static bool is_any(const char *name, const char *const *names)
 /* Functions that give tables and look at nothing but their arguments. */
 static bool is_harmless_module(const char *name)
 {
-    static const char *const names[] = {"json_each", "json_tree", "generate_series", NULL};
+    static const char *const names[] = {"json_each", "json_tree", NULL};
     return is_any(name, names);
 }
 
