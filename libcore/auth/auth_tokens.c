@@ -59,12 +59,9 @@ static identity *by_issuer(auth *a, jwt *t, error *e)
         error_set(e, ERR_AUTH_FAILED, "the token is not signed by a key that is known here");
         return NULL;
     }
-    uint64_t keys = issuer_version(a->issuer); /* before they are looked at */
     if (!issuer_check(a->issuer, t, clock_wall_us(), &s, e))
         return NULL;
     identity *who = identity_of_subject(a, &s, s.expires_us, e);
-    if (who)
-        who->keys = keys;
     issuer_subject_free(&s);
     return who;
 }
@@ -77,18 +74,12 @@ static bool expired(const identity *who)
     return who->expires_us && clock_wall_us() >= who->expires_us;
 }
 
-/* Keys may have been withdrawn since they were read. */
-static bool keys_are_same(const auth *a, const identity *who)
-{
-    return who->kind != IDENTITY_TOKEN || (a->issuer && who->keys == issuer_version(a->issuer));
-}
-
 /* The identity that this token showed before, if nothing has changed since. */
 static identity *seen_before(auth *a, const credential *c)
 {
     error unwanted;
     identity *who = token_cache_find(a->tokens, c->text, c->n);
-    if (!who || (who->generation == auth_generation(a) && !expired(who) && keys_are_same(a, who) &&
+    if (!who || (who->generation == auth_generation(a) && !expired(who) &&
                  (!*who->session || sessions_use(a->sessions, who->session, &unwanted))))
         return who;
     identity_release(who);

@@ -33,7 +33,6 @@ typedef struct identity {
     char *mark;               /* owned: the mark of a user (store.h) that it came by; NULL: none */
     int rate;                 /* requests a second of an API key; 0: no limit of its own */
     uint64_t generation;      /* what the store of identities was like when it was made (auth.h) */
-    uint64_t keys; /* of an issuer's token: what its keys were when it was checked (issuer.h) */
 } identity;
 
 /* Takes over `rights`; copies the rest. The caller holds it. NULL when memory is out (then the

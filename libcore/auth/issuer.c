@@ -173,11 +173,6 @@ bool issuer_check(issuer *i, jwt *t, int64_t now_us, issuer_subject *out, error 
     return true;
 }
 
-uint64_t issuer_version(const issuer *i)
-{
-    return jwks_source_version(i->source);
-}
-
 void issuer_subject_free(issuer_subject *s)
 {
     mem_free(s->role_text);

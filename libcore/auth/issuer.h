@@ -52,9 +52,6 @@ bool issuer_check(issuer *i, jwt *t, int64_t now_us, issuer_subject *out, error 
 bool issuer_trusts(issuer *i, const unsigned char key[JWT_PRINT]);
 /* What claims say that were checked before. AUTH_FAILED when they name no user. */
 bool issuer_describe(const issuer *i, const json_t *claims, issuer_subject *out, error *e);
-/* Another number whenever the issuer's keys were read anew: what was checked before has to be
- * checked again. Any thread. */
-uint64_t issuer_version(const issuer *i);
 void issuer_subject_free(issuer_subject *s);
 
 #endif

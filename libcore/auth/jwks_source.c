@@ -20,10 +20,9 @@ struct jwks_source {
     int64_t refresh_us;
     atomic_ullong *changes; /* NULL: nobody wants to know */
     pthread_t thread;
-    pthread_mutex_t lock; /* guards keys, version and missing; held for a few instructions */
+    pthread_mutex_t lock; /* guards keys and missing; held for a few instructions */
     pthread_cond_t wake;  /* something is missing, or it is time to stop */
     jwks *keys;
-    uint64_t version; /* how often they were read */
     bool missing;
     atomic_bool stopping;
 };
@@ -149,7 +148,6 @@ static bool renew(jwks_source *s, error *e)
     pthread_mutex_lock(&s->lock);
     jwks *old = s->keys;
     s->keys = new;
-    s->version++;
     s->missing = false;
     pthread_mutex_unlock(&s->lock);
     if (s->changes && old && !jwks_alike(old, new))
@@ -258,14 +256,6 @@ jwks *jwks_source_keys(jwks_source *s)
     jwks *keys = s->keys ? jwks_hold(s->keys) : NULL;
     pthread_mutex_unlock(&s->lock);
     return keys;
-}
-
-uint64_t jwks_source_version(jwks_source *s)
-{
-    pthread_mutex_lock(&s->lock);
-    uint64_t version = s->version;
-    pthread_mutex_unlock(&s->lock);
-    return version;
 }
 
 void jwks_source_missing(jwks_source *s)

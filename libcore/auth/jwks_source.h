@@ -37,8 +37,6 @@ void jwks_source_stop(jwks_source *s);
 /* The newest keys, with a reference for the caller; NULL when none were read yet. Any thread; never
  * blocks. */
 jwks *jwks_source_keys(jwks_source *s);
-/* Another number whenever the keys were read anew. Any thread; never blocks. */
-uint64_t jwks_source_version(jwks_source *s);
 /* A token names a key that is not among them. Any thread; never blocks. */
 void jwks_source_missing(jwks_source *s);
 
