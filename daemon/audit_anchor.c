@@ -98,8 +98,9 @@ static void put_anchor(buf *out, const server *d, const audit_anchor *a)
 }
 
 static const job_sink_ops sink_ops = {
-    sink_ignore_begin, sink_ignore_restart, sink_ignore_columns, sink_ignore_row,
-    sink_ignore_end,   sink_ignore_failed,  written,
+    sink_ignore_begin, sink_ignore_restart, sink_ignore_columns,
+    sink_ignore_row,   sink_ignore_end,     sink_ignore_failed,
+    written,
 };
 
 static void submit(server *d, write *w, const audit_anchor *a)

@@ -114,8 +114,8 @@ static bool begins_with(const char *s)
 {
     const char *recursive = past_word(s, "RECURSIVE");
     const char *at = past_word(past_brackets(past_name(recursive ? recursive : s)), "AS");
-    const char *not = past_word(at, "NOT");
-    at = not ? not : at;
+    const char *behind_not = past_word(at, "NOT");
+    at = behind_not ? behind_not : at;
     const char *materialized = past_word(at, "MATERIALIZED");
     at = materialized ? materialized : at;
     return at && *at == '(';

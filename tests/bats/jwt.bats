@@ -113,6 +113,7 @@ is_refused() { identity "$1" && [ "$status_code" = 401 ]; }
   wait_until opens "$new"
   opens "$old"
   keys new
+  wait_until is_refused "$old" # although it was good before
   wait_until is_refused "$(issuer token "$T/old.pem" RS256 '{"kid":"old"}' '{"jti":"2"}')"
   opens "$new"
 }
