@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "auth/edit.h"
 #include "auth/sessions.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -152,12 +153,37 @@ static void end(request *q, const char *name, bool all)
     logins_start_errand(q, &x->k);
 }
 
+/* Whoever may not see to a user as he is may not log him out either. */
+static bool may_end(const request *q, const char *user, error *e)
+{
+    auth *a = q->c->r->d->auth;
+    auth_document *d = auth_store_find(auth_store_of(a), AUTH_USER, user);
+    bool ok = !d || auth_may_manage(a, q->who, d, e);
+    auth_document_release(d);
+    return ok;
+}
+
 void api_end_login(request *q)
 {
+    session_info s;
+    error e, gone;
+    bool there = sessions_find(auth_sessions_of(q->c->r->d->auth), q->params[0], &s, &gone);
+    if (there && !may_end(q, s.user, &e)) {
+        http_reply_error(q, &e);
+        return;
+    }
     end(q, q->params[0], false);
 }
 
 void api_end_logins_of_user(request *q)
 {
-    end(q, http_param(q, "user"), true);
+    const char *user = http_param(q, "user");
+    error e;
+    bool fits =
+        strlen(user) < IDENTITY_NAME ||
+        error_set(&e, ERR_NOT_FOUND, "no user has a name of more than %d bytes", IDENTITY_NAME - 1);
+    if (fits && may_end(q, user, &e))
+        end(q, user, true);
+    else
+        http_reply_error(q, &e);
 }

@@ -255,6 +255,27 @@ used_up() { used=$((used + 1)); is_refused "$1"; }
   opens "$a"
 }
 
+@test "who may not see to a user may not log him out" {
+  start_daemon
+  api PUT /admin/roles/clerk '{"scopes": ["users"]}'
+  user boss '{"roles": ["admin"]}'
+  user carl '{"roles": ["clerk"]}'
+  user anna
+  logged_in boss
+  local his=$access boss_session=$session
+  logged_in anna
+  local hers=$access anna_session=$session
+  logged_in carl
+  TOKEN=$access api DELETE "/admin/sessions/$boss_session"
+  expect_problem 403 PERMISSION_DENIED
+  TOKEN=$access api DELETE '/admin/sessions?user=boss'
+  expect_problem 403 PERMISSION_DENIED
+  opens "$his"
+  TOKEN=$access api DELETE "/admin/sessions/$anna_session"
+  [ "$status_code" = 204 ]
+  is_refused "$hers"
+}
+
 @test "another password ends the other logins, and the old one" {
   local other
   start_daemon
