@@ -19,6 +19,7 @@ enum { VIEWERS = 256, VIEW_WAIT_US = 120 * 1000000 };
 /* What one subscription has been told. */
 typedef struct view {
     bool subscribed, refused, live, ended;
+    bool left;       /* it unsubscribed: what was posted before may still come */
     bool restarting; /* asked for it, and not yet answered */
     uint64_t stream;
     int form;
@@ -202,6 +203,10 @@ static void watcher_take(watcher *w, feed_msg *m)
 {
     assert_int_equal(m->tag, FEED_TAG);
     view *v = m->kind == FEED_FRAMES ? NULL : &w->views[m->sub];
+    if (v && v->left) {
+        feed_msg_free(m);
+        return;
+    }
     switch (m->kind) {
     case FEED_SUBSCRIBED:
         assert_true(!v->subscribed || v->restarting);

@@ -489,14 +489,14 @@ static void random_writes(void **state)
         if (rand() % 4 == 0 && numbers) {
             int gone = rand() % numbers;
             queries_unsubscribe(w->w.q, w->w.id, (uint64_t)gone);
-            w->w.views[gone].ended = true;
+            w->w.views[gone].left = true;
             w->w.views[gone].live = false;
             w->w.views[gone].stream = 0;
         }
         if (i % 15 == 14) {
             for (int k = 0; k < numbers; k++) {
                 view *v = &w->w.views[k];
-                if (v->ended)
+                if (v->left)
                     continue;
                 watcher_until(&w->w, v->results);
                 expect_present(w, v, looked_at[of[k]]);
