@@ -178,6 +178,36 @@ bool listing_one(listing *l, const char *id, error *e)
     return good;
 }
 
+/* ---- whole commands ----------------------------------------------------------------------------
+ */
+
+static int finish(listing *l, bool good, const error *e)
+{
+    client *c = l->c;
+    listing_close(l, good);
+    good = output_flush(&c->out) && good;
+    return good ? 0 : client_fail(c, e);
+}
+
+int listing_list(client *c, const listing_kind *kind, const char *filter, int64_t limit)
+{
+    listing l;
+    error e;
+    listing_open(&l, kind, c, "table");
+    return finish(&l, listing_pages(&l, filter, limit, &e), &e);
+}
+
+int listing_show(client *c, const listing_kind *kind, char **ids)
+{
+    listing l;
+    error e;
+    bool good = true;
+    listing_open(&l, kind, c, "line");
+    while (good && *ids)
+        good = listing_one(&l, *ids++, &e);
+    return finish(&l, good, &e);
+}
+
 /* ---- ending ------------------------------------------------------------------------------------
  */
 

@@ -41,6 +41,13 @@ bool listing_row(listing *l, scan_text thing, error *e);
 /* Ends the output. complete: whatever was to be shown was. */
 void listing_close(listing *l, bool complete);
 
+/* The whole of a command that lists, from listing_open to its messages: a table on a terminal.
+ * Returns the exit status. */
+int listing_list(client *c, const listing_kind *kind, const char *filter, int64_t limit);
+/* The same for one that shows things by their ids (a list that ends with NULL): a line for each
+ * member on a terminal. */
+int listing_show(client *c, const listing_kind *kind, char **ids);
+
 /* Ends things by their ids (a list that ends with NULL), each with this query string. The answers
  * are shown as rows where --format asks for them; otherwise `say` puts them into words. One that is
  * not there does not save the others. Returns the exit status, after messages. */

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/describe.h"
 #include "cli/scan.h"
 #include "cli/text.h"
 #include "json/read.h"
@@ -30,24 +29,6 @@ bool resource_send(client *c, const char *method, const char *list, const char *
                           answer, e);
     buf_free(&path);
     return good;
-}
-
-bool resource_show(client *c, const char *list, const char *name, error *e)
-{
-    buf answer = BUF_INIT;
-    bool json = c->common->format && strcmp(c->common->format, "json") == 0;
-    bool good = resource_send(c, "GET", list, name, NULL, &answer, e);
-    scan_text thing = scan_value(answer.data ? answer.data : "", answer.len);
-    if (good && scan_kind_of(thing) != SCAN_OBJECT)
-        good = error_set(e, ERR_CLIENT_ERROR, "the daemon's answer is not understood");
-    if (good && json) {
-        buf_add(&c->out.text, thing.p, thing.n);
-        buf_addc(&c->out.text, '\n');
-    } else if (good) {
-        describe_object(&c->out.text, thing, 0, NULL);
-    }
-    buf_free(&answer);
-    return output_flush(&c->out) && good;
 }
 
 int resource_remove(client *c, const char *what, const char *list, char **names)

@@ -13,8 +13,6 @@
  * JSON body (NULL: none). *answer, initialised by the caller, gets what comes; it may be NULL. */
 bool resource_send(client *c, const char *method, const char *list, const char *name,
                    const buf *body, buf *answer, error *e);
-/* Shows one of them as it comes: a member a line, or with --format json the whole object on one. */
-bool resource_show(client *c, const char *list, const char *name, error *e);
 /* Removes each of the names (ends with NULL) and says so unless --quiet; one that is not there does
  * not save the others. Returns the exit status, after messages. what: "user", for these. */
 int resource_remove(client *c, const char *what, const char *list, char **names);

@@ -72,16 +72,11 @@ static void put_filter(buf *query, const audit_options *o)
 
 static int list_records(client *c, const audit_options *o)
 {
-    listing l;
-    error e;
     buf filter = BUF_INIT;
     put_filter(&filter, o);
-    listing_open(&l, &records, c, "table");
-    bool good = listing_pages(&l, buf_cstr(&filter), o->limit ? o->limit : LIST_DEFAULT, &e);
-    listing_close(&l, good);
-    good = output_flush(&c->out) && good;
+    int status = listing_list(c, &records, buf_cstr(&filter), o->limit ? o->limit : LIST_DEFAULT);
     buf_free(&filter);
-    return good ? EXIT_OK : client_fail(c, &e);
+    return status;
 }
 
 /* ---- export ------------------------------------------------------------------------------------

@@ -80,30 +80,12 @@ static const listing_kind ended = {"/ws/connections", "connections", "connection
 
 static int list_all(client *c, const connections_options *o)
 {
-    listing l;
-    error e;
     buf filter = BUF_INIT;
     listing_param(&filter, "state", o->state);
     listing_param(&filter, "user_id", o->user);
-    listing_open(&l, &connections, c, "table");
-    bool good = listing_pages(&l, buf_cstr(&filter), o->limit, &e);
-    listing_close(&l, good);
-    good = output_flush(&c->out) && good;
+    int status = listing_list(c, &connections, buf_cstr(&filter), o->limit);
     buf_free(&filter);
-    return good ? EXIT_OK : client_fail(c, &e);
-}
-
-static int show(client *c, char **ids)
-{
-    listing l;
-    error e;
-    bool good = true;
-    listing_open(&l, &connections, c, "line");
-    while (good && *ids)
-        good = listing_one(&l, *ids++, &e);
-    listing_close(&l, good);
-    good = output_flush(&c->out) && good;
-    return good ? EXIT_OK : client_fail(c, &e);
+    return status;
 }
 
 /* ---- kill --------------------------------------------------------------------------------------
@@ -175,7 +157,7 @@ int cmd_connections(const command *self, int argc, char **argv, cli_options *com
         status = client_connect(&c);
     if (status < 0) {
         status = v == VERB_LIST   ? list_all(&c, &o)
-                 : v == VERB_SHOW ? show(&c, argv + 2)
+                 : v == VERB_SHOW ? listing_show(&c, &connections, argv + 2)
                                   : end_all(&c, &o, argv + 2);
     }
     client_close(&c);

@@ -128,21 +128,6 @@ static int add(client *c, const key_options *o)
 /* ---- the rest ---------------------------------------------------------------------------------
  */
 
-static int show_some(client *c, const key_options *o, char **ids)
-{
-    listing l;
-    error e;
-    bool good = true;
-    listing_open(&l, &keys, c, ids ? "line" : "table");
-    if (!ids)
-        good = listing_pages(&l, "", o->limit, &e);
-    for (; ids && good && *ids; ids++)
-        good = listing_one(&l, *ids, &e);
-    listing_close(&l, good);
-    good = output_flush(&c->out) && good;
-    return good ? EXIT_OK : client_fail(c, &e);
-}
-
 static int check(const command *self, const key_options *o, const char *verb, int n)
 {
     bool is_add = strcmp(verb, "add") == 0, is_list = strcmp(verb, "list") == 0;
@@ -168,7 +153,9 @@ static int run(client *c, const key_options *o, const char *verb, char **ids)
         return add(c, o);
     if (strcmp(verb, "rm") == 0)
         return resource_remove(c, "key", list_path, ids);
-    return show_some(c, o, strcmp(verb, "show") == 0 ? ids : NULL);
+    if (strcmp(verb, "show") == 0)
+        return listing_show(c, &keys, ids);
+    return listing_list(c, &keys, "", o->limit);
 }
 
 int cmd_key(const command *self, int argc, char **argv, cli_options *common)

@@ -35,17 +35,6 @@ static const char *const columns[] = {"name",     "description", "inherits", "ta
 static const char *const brief[] = {"name", "description", "inherits", "scopes", NULL};
 static const listing_kind roles = {list_path, "roles", "name", columns, brief, true};
 
-static int list_all(client *c, const role_options *o)
-{
-    listing l;
-    error e;
-    listing_open(&l, &roles, c, "table");
-    bool good = listing_pages(&l, "", o->limit, &e);
-    listing_close(&l, good);
-    good = output_flush(&c->out) && good;
-    return good ? EXIT_OK : client_fail(c, &e);
-}
-
 static int show(client *c, const char *name)
 {
     error e;
@@ -92,7 +81,7 @@ static int check(const command *self, const role_options *o, const char *verb, i
 static int run(client *c, const role_options *o, const char *verb, char **words)
 {
     if (strcmp(verb, "list") == 0)
-        return list_all(c, o);
+        return listing_list(c, &roles, "", o->limit);
     if (strcmp(verb, "show") == 0)
         return show(c, words[0]);
     if (strcmp(verb, "rm") == 0)

@@ -35,16 +35,11 @@ static const listing_kind sessions = {list_path, "sessions", "id", columns, colu
 
 static int list_all(client *c, const session_options *o)
 {
-    listing l;
-    error e;
     buf filter = BUF_INIT;
     listing_param(&filter, "user", o->user);
-    listing_open(&l, &sessions, c, "table");
-    bool good = listing_pages(&l, buf_cstr(&filter), o->limit, &e);
-    listing_close(&l, good);
-    good = output_flush(&c->out) && good;
+    int status = listing_list(c, &sessions, buf_cstr(&filter), o->limit);
     buf_free(&filter);
-    return good ? EXIT_OK : client_fail(c, &e);
+    return status;
 }
 
 /* All of a user's. */

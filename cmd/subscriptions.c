@@ -88,18 +88,13 @@ static const listing_kind ended = {"/ws/subscriptions", "subscriptions", "subscr
 
 static int list_all(client *c, const subscriptions_options *o)
 {
-    listing l;
-    error e;
     buf filter = BUF_INIT;
     listing_param(&filter, "connection_id", o->connection);
     listing_param(&filter, "subscription_type", o->type);
     listing_param(&filter, "status", o->status);
-    listing_open(&l, &subscriptions, c, "table");
-    bool good = listing_pages(&l, buf_cstr(&filter), o->limit, &e);
-    listing_close(&l, good);
-    good = output_flush(&c->out) && good;
+    int status = listing_list(c, &subscriptions, buf_cstr(&filter), o->limit);
     buf_free(&filter);
-    return good ? EXIT_OK : client_fail(c, &e);
+    return status;
 }
 
 /* ---- add ---------------------------------------------------------------------------------------

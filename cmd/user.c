@@ -119,30 +119,6 @@ static int change(client *c, const user_options *o, const char *name, bool fresh
 /* ---- the rest ---------------------------------------------------------------------------------
  */
 
-static int list_all(client *c, const user_options *o)
-{
-    listing l;
-    error e;
-    listing_open(&l, &users, c, "table");
-    bool good = listing_pages(&l, "", o->limit, &e);
-    listing_close(&l, good);
-    good = output_flush(&c->out) && good;
-    return good ? EXIT_OK : client_fail(c, &e);
-}
-
-static int show(client *c, char **names)
-{
-    listing l;
-    error e;
-    bool good = true;
-    listing_open(&l, &users, c, "line");
-    while (good && *names)
-        good = listing_one(&l, *names++, &e);
-    listing_close(&l, good);
-    good = output_flush(&c->out) && good;
-    return good ? EXIT_OK : client_fail(c, &e);
-}
-
 static int check(const command *self, const user_options *o, const char *verb, int n)
 {
     bool set = strcmp(verb, "set") == 0, add = strcmp(verb, "add") == 0;
@@ -171,9 +147,9 @@ static int check(const command *self, const user_options *o, const char *verb, i
 static int run(client *c, const user_options *o, const char *verb, char **names)
 {
     if (strcmp(verb, "list") == 0)
-        return list_all(c, o);
+        return listing_list(c, &users, "", o->limit);
     if (strcmp(verb, "show") == 0)
-        return show(c, names);
+        return listing_show(c, &users, names);
     if (strcmp(verb, "rm") == 0)
         return resource_remove(c, "user", list_path, names);
     return change(c, o, names[0], strcmp(verb, "add") == 0);

@@ -162,34 +162,13 @@ static const char *target_of(const request *q)
     return target;
 }
 
-static const char *method_name(const request *q)
-{
-    switch (q->method) {
-    case HTTP_GET:
-        return q->head_only ? "HEAD" : "GET";
-    case HTTP_HEAD:
-        return "HEAD";
-    case HTTP_POST:
-        return "POST";
-    case HTTP_PUT:
-        return "PUT";
-    case HTTP_PATCH:
-        return "PATCH";
-    case HTTP_DELETE:
-        return "DELETE";
-    case HTTP_OPTIONS:
-        return "OPTIONS";
-    }
-    return NULL;
-}
-
 static void record_operation(request *q, audit_action what, int status, const error *why)
 {
     buf out = BUF_INIT;
     json_writer w;
     jw_init(&w, &out);
     jw_begin_object(&w);
-    jw_key_str(&w, "method", method_name(q));
+    jw_key_str(&w, "method", q->head_only ? "HEAD" : http_method_name(q->method));
     jw_key_str(&w, "path", q->path);
     if (status)
         jw_key_int(&w, "status", status);

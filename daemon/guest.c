@@ -14,23 +14,13 @@ enum {
     REFUSED_WAIT_US = 1000000,
 };
 
-/* All of a header, which several lines make one list of; NULL when it is absent. */
-static char *copy_list(struct lws *wsi, enum lws_token_indexes token)
-{
-    int n = lws_hdr_total_length(wsi, token);
-    char *text = n > 0 ? mem_alloc((size_t)n + 1) : NULL;
-    if (text && lws_hdr_copy(wsi, text, n + 1, token) < 0)
-        text[0] = '\0';
-    return text;
-}
-
 void guest_identify(request *q)
 {
     const conn *c = q->c;
     q->client = c->from.ip;
     if (!c->from.proxy)
         return;
-    char *hops = copy_list(c->wsi, WSI_TOKEN_X_FORWARDED_FOR);
+    char *hops = http_copy_header(c->wsi, WSI_TOKEN_X_FORWARDED_FOR);
     if (hops)
         q->client = forwarded_client(hops, &q->client, &daemon_config(c->r->d)->nets.proxies);
     mem_free(hops);

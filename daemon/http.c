@@ -94,7 +94,28 @@ static void read_request_id(request *q, struct lws *wsi)
                  (unsigned long long)atomic_fetch_add(&counter, 1));
 }
 
-static char *copy_header(struct lws *wsi, enum lws_token_indexes token)
+const char *http_method_name(http_method m)
+{
+    switch (m) {
+    case HTTP_GET:
+        return "GET";
+    case HTTP_HEAD:
+        return "HEAD";
+    case HTTP_POST:
+        return "POST";
+    case HTTP_PUT:
+        return "PUT";
+    case HTTP_PATCH:
+        return "PATCH";
+    case HTTP_DELETE:
+        return "DELETE";
+    case HTTP_OPTIONS:
+        return "OPTIONS";
+    }
+    return "?";
+}
+
+char *http_copy_header(struct lws *wsi, enum lws_token_indexes token)
 {
     int n = lws_hdr_total_length(wsi, token);
     char *text = n > 0 ? mem_alloc((size_t)n + 1) : NULL;
@@ -115,8 +136,8 @@ static char *copy_custom_header(struct lws *wsi, const char *name)
 
 static void keep_headers(request *q, struct lws *wsi)
 {
-    q->headers[HEADER_IF_MATCH] = copy_header(wsi, WSI_TOKEN_HTTP_IF_MATCH);
-    q->headers[HEADER_IF_NONE_MATCH] = copy_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH);
+    q->headers[HEADER_IF_MATCH] = http_copy_header(wsi, WSI_TOKEN_HTTP_IF_MATCH);
+    q->headers[HEADER_IF_NONE_MATCH] = http_copy_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH);
     q->headers[HEADER_PREFER] = copy_custom_header(wsi, "prefer:");
     q->headers[HEADER_IDEMPOTENCY_KEY] = copy_custom_header(wsi, "idempotency-key:");
 }
@@ -245,7 +266,7 @@ static bool check_head(request *q, char *allow, size_t room, error *e)
     if (q->route->flags & ROUTE_STREAM && http_header(q, HEADER_IDEMPOTENCY_KEY))
         return error_set(e, ERR_INVALID_MESSAGE, "this operation takes no Idempotency-Key");
     if (q->route->flags & ROUTE_AGENT)
-        q->headers[HEADER_USER_AGENT] = copy_header(wsi, WSI_TOKEN_HTTP_USER_AGENT);
+        q->headers[HEADER_USER_AGENT] = http_copy_header(wsi, WSI_TOKEN_HTTP_USER_AGENT);
     return route_check_head(q, e);
 }
 

@@ -40,6 +40,9 @@ typedef enum http_header_name {
     HEADER_COUNT,
 } http_header_name;
 
+/* "GET" */
+const char *http_method_name(http_method m);
+
 struct request;
 struct route;
 
@@ -143,6 +146,9 @@ void http_answer_with(request *q, run *r);
  * browser shows, the token as the password of Basic authentication. AUTH_REQUIRED, AUTH_FAILED. */
 bool http_authenticate_page(request *q, error *e);
 
+/* A copy of a header, of which several lines make one list, from libwebsockets' own; owned. NULL
+ * when it is absent, or memory is out. */
+char *http_copy_header(struct lws *wsi, enum lws_token_indexes token);
 /* A request header as it came; NULL when it is absent. */
 const char *http_header(const request *q, http_header_name name);
 

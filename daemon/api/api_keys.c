@@ -11,24 +11,6 @@ static const char place[] = "/api/v1/admin/api-keys/";
 /* ---- looking -----------------------------------------------------------------------------------
  */
 
-static void put_texts(json_writer *w, const char *name, const char *const *texts, int n)
-{
-    jw_key(w, name);
-    jw_begin_array(w);
-    for (int i = 0; i < n; i++)
-        jw_str(w, texts[i]);
-    jw_end_array(w);
-}
-
-/* us: wall clock; 0 gives null. */
-static void put_moment(json_writer *w, const char *name, int64_t us)
-{
-    char text[CLOCK_RFC3339_LEN + 1];
-    if (us)
-        clock_rfc3339(us, text);
-    jw_key_str(w, name, us ? text : NULL);
-}
-
 /* Members of an object that is open. */
 static void put_members(json_writer *w, const auth_document *d)
 {
@@ -36,18 +18,18 @@ static void put_members(json_writer *w, const auth_document *d)
     jw_key_str(w, "id", k->id);
     jw_key_str(w, "description", k->description);
     jw_key_str(w, "user", k->user);
-    put_texts(w, "roles", k->roles, k->n_roles);
+    jw_key_strs(w, "roles", k->roles, k->n_roles);
     jw_key_str(w, "prefix", k->prefix);
-    put_texts(w, "addresses", k->addresses, k->n_addresses);
+    jw_key_strs(w, "addresses", k->addresses, k->n_addresses);
     jw_key(w, "rate");
     if (k->rate)
         jw_int(w, k->rate);
     else
         jw_null(w);
-    put_moment(w, "expires_at", k->expires_us);
+    jw_key_time(w, "expires_at", k->expires_us);
     jw_key_str(w, "created_at", k->created_at);
     jw_key_str(w, "created_by", k->created_by);
-    put_moment(w, "last_used_at", auth_key_used_us(d));
+    jw_key_time(w, "last_used_at", auth_key_used_us(d));
 }
 
 static void write_key(json_writer *w, const auth_document *d)

@@ -79,13 +79,6 @@ static visit *visit_new(const request *q, void (*work)(errand *k, server *d),
 /* ---- answers -----------------------------------------------------------------------------------
  */
 
-static void put_time(json_writer *w, const char *key, int64_t wall_us)
-{
-    char text[CLOCK_RFC3339_LEN + 1];
-    clock_rfc3339(wall_us, text);
-    jw_key_str(w, key, text);
-}
-
 /* For the audit log: which session it is about, and whose. */
 static void describe_session(buf *out, const session_info *i)
 {
@@ -120,7 +113,7 @@ static void answer_grant(errand *k, request *q)
     jw_strn(&w, g->access_token.data, g->access_token.len);
     jw_key_int(&w, "expires_in", left_us > 0 ? left_us / 1000000 : 0);
     jw_key_str(&w, "refresh_token", g->refresh_token);
-    put_time(&w, "refresh_expires_at", g->session.expires_us);
+    jw_key_time(&w, "refresh_expires_at", g->session.expires_us);
     jw_end_object(&w);
     if (out.failed) {
         error e;

@@ -4,18 +4,10 @@
 
 #include "auth/edit.h"
 #include "auth/sessions.h"
-#include "base/clock.h"
 #include "base/mem.h"
 #include "daemon/api/api.h"
 #include "daemon/logins.h"
 #include "daemon/waiter.h"
-
-static void put_time(json_writer *w, const char *key, int64_t wall_us)
-{
-    char text[CLOCK_RFC3339_LEN + 1];
-    clock_rfc3339(wall_us, text);
-    jw_key_str(w, key, wall_us ? text : NULL);
-}
 
 /* ---- validate ----------------------------------------------------------------------------------
  */
@@ -44,7 +36,7 @@ void api_validate_credentials(request *q)
     http_begin_json(&w, &out);
     jw_key_str(&w, "user_id", who->name);
     jw_key_str(&w, "kind", identity_kind_name(who->kind));
-    put_time(&w, "expires_at", who->expires_us);
+    jw_key_time(&w, "expires_at", who->expires_us);
     jw_key_str(&w, "session_id", or_null(who->session));
     jw_key_str(&w, "key_id", or_null(who->key));
     put_scopes(&w, rights_scopes(who->rights));
@@ -59,9 +51,9 @@ static void put_session(json_writer *w, const session_info *i, const char *own)
     jw_begin_object(w);
     jw_key_str(w, "id", i->id);
     jw_key_str(w, "user", i->user);
-    put_time(w, "created_at", i->created_us);
-    put_time(w, "last_used_at", i->used_us);
-    put_time(w, "expires_at", i->expires_us);
+    jw_key_time(w, "created_at", i->created_us);
+    jw_key_time(w, "last_used_at", i->used_us);
+    jw_key_time(w, "expires_at", i->expires_us);
     jw_key_str(w, "address", or_null(i->address));
     jw_key_str(w, "agent", or_null(i->agent));
     jw_key_bool(w, "current", strcmp(i->id, own) == 0);

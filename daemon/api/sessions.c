@@ -23,32 +23,11 @@ static const char *state_of(const conn *c)
     return c->req ? "active" : "idle";
 }
 
-static const char *method_name(http_method m)
-{
-    switch (m) {
-    case HTTP_GET:
-        return "GET";
-    case HTTP_HEAD:
-        return "HEAD";
-    case HTTP_POST:
-        return "POST";
-    case HTTP_PUT:
-        return "PUT";
-    case HTTP_PATCH:
-        return "PATCH";
-    case HTTP_DELETE:
-        return "DELETE";
-    case HTTP_OPTIONS:
-        return "OPTIONS";
-    }
-    return "?";
-}
-
 static void put_request(json_writer *w, const request *q)
 {
     char text[PATH_MAX_LEN + 16];
     if (q)
-        snprintf(text, sizeof text, "%s %s", method_name(q->head_only ? HTTP_HEAD : q->method),
+        snprintf(text, sizeof text, "%s %s", http_method_name(q->head_only ? HTTP_HEAD : q->method),
                  q->path);
     jw_key_str(w, "request", q ? text : NULL);
 }

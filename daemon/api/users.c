@@ -16,27 +16,18 @@ static const char place[] = "/api/v1/admin/users/";
 /* ---- looking -----------------------------------------------------------------------------------
  */
 
-static void put_texts(json_writer *w, const char *name, const char *const *texts, int n)
-{
-    jw_key(w, name);
-    jw_begin_array(w);
-    for (int i = 0; i < n; i++)
-        jw_str(w, texts[i]);
-    jw_end_array(w);
-}
-
 static void write_user(json_writer *w, const auth_document *d)
 {
     const auth_user *u = auth_user_of(d);
     const char *claims = u->claims ? u->claims : "{}";
     jw_begin_object(w);
     jw_key_str(w, "name", u->name);
-    put_texts(w, "roles", u->roles, u->n_roles);
+    jw_key_strs(w, "roles", u->roles, u->n_roles);
     jw_key_bool(w, "disabled", u->disabled);
     jw_key_bool(w, "has_password", u->password_hash != NULL);
     jw_key(w, "claims");
     jw_raw(w, claims, strlen(claims));
-    put_texts(w, "certificates", u->certificates, u->n_certificates);
+    jw_key_strs(w, "certificates", u->certificates, u->n_certificates);
     jw_key(w, "uid");
     if (u->uid < 0)
         jw_null(w);

@@ -22,6 +22,13 @@ int64_t clock_coarse_us(void)
     return now_us(CLOCK_MONOTONIC_COARSE);
 }
 
+int64_t clock_thread_cpu_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 int64_t clock_wall_us(void)
 {
     return now_us(CLOCK_REALTIME);

@@ -9,6 +9,8 @@
 
 int64_t clock_mono_us(void);
 int64_t clock_wall_us(void);
+/* Processor time of the calling thread. */
+int64_t clock_thread_cpu_us(void);
 /* The monotonic clock as of the kernel's last tick, up to 10 ms ago: for what is done per delivery
  * and compared with limits of seconds. */
 int64_t clock_coarse_us(void);

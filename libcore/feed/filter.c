@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 #include <sqlite3.h>
 
 #include "base/clock.h"
@@ -52,19 +51,12 @@ static bool no_memory(error *e)
 /* ---- the database in memory -------------------------------------------------------------------
  */
 
-static int64_t thread_cpu_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 /* Asked often, so it looks at the wall clock, which is cheap to read; but the time when others had
  * the processor does not count, so a late evaluation is repeated with the true measure. */
 static bool is_late(void *arg)
 {
     const filter_env *env = arg;
-    int64_t now = env->by_cpu ? thread_cpu_us() : clock_mono_us();
+    int64_t now = env->by_cpu ? clock_thread_cpu_us() : clock_mono_us();
     return now - env->started_us > (int64_t)FILTER_MAX_CPU_MS * 1000;
 }
 
@@ -316,7 +308,7 @@ static filter_verdict evaluate(filter *f, bool by_cpu, bool *late, error *e)
     filter_env *env = f->env;
     filter_verdict verdict;
     env->by_cpu = by_cpu;
-    env->started_us = by_cpu ? thread_cpu_us() : clock_mono_us();
+    env->started_us = by_cpu ? clock_thread_cpu_us() : clock_mono_us();
     int rc = sqlite3_step(f->stmt);
     if (rc == SQLITE_ROW)
         verdict = sqlite3_column_int(f->stmt, 0) ? FILTER_YES : FILTER_NO;

@@ -1,5 +1,6 @@
 #include "json/writer.h"
 
+#include "base/clock.h"
 #include "base/utf8.h"
 
 #include <float.h>
@@ -299,4 +300,21 @@ void jw_key_bool(json_writer *w, const char *key, bool v)
 {
     jw_key(w, key);
     jw_bool(w, v);
+}
+
+void jw_key_strs(json_writer *w, const char *key, const char *const *texts, int n)
+{
+    jw_key(w, key);
+    jw_begin_array(w);
+    for (int i = 0; i < n; i++)
+        jw_str(w, texts[i]);
+    jw_end_array(w);
+}
+
+void jw_key_time(json_writer *w, const char *key, int64_t wall_us)
+{
+    char text[CLOCK_RFC3339_LEN + 1];
+    if (wall_us)
+        clock_rfc3339(wall_us, text);
+    jw_key_str(w, key, wall_us ? text : NULL);
 }

@@ -48,5 +48,7 @@ size_t json_format_real(double v, char *out);
 void jw_key_str(json_writer *w, const char *key, const char *s); /* NULL gives null */
 void jw_key_int(json_writer *w, const char *key, int64_t v);
 void jw_key_bool(json_writer *w, const char *key, bool v);
+void jw_key_strs(json_writer *w, const char *key, const char *const *texts, int n); /* an array */
+void jw_key_time(json_writer *w, const char *key, int64_t wall_us); /* RFC 3339; 0 gives null */
 
 #endif

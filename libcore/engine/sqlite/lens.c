@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <strings.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -54,19 +53,12 @@ static bool no_memory(error *e)
 /* ---- time -------------------------------------------------------------------------------------
  */
 
-static int64_t thread_cpu_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 /* As for filters: the wall clock is cheap to read, and what it finds late is tried once more with
  * the true measure. */
 static bool is_late(void *arg)
 {
     const sqlite_lens *l = arg;
-    int64_t now = l->by_cpu ? thread_cpu_us() : clock_mono_us();
+    int64_t now = l->by_cpu ? clock_thread_cpu_us() : clock_mono_us();
     return now - l->started_us > (int64_t)LENS_MAX_CPU_MS * 1000;
 }
 
@@ -271,7 +263,7 @@ static lens_result evaluate(sqlite_lens *l, const value *row, shown_row *to, boo
     lens_result result = LENS_SHOWN;
     l->row.values = row;
     l->by_cpu = by_cpu;
-    l->started_us = by_cpu ? thread_cpu_us() : clock_mono_us();
+    l->started_us = by_cpu ? clock_thread_cpu_us() : clock_mono_us();
     int rc = sqlite3_step(l->stmt);
     if (rc == SQLITE_ROW) {
         to->visible = sqlite3_column_int(l->stmt, 0) != 0;
